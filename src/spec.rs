@@ -1,0 +1,166 @@
+//! What a network and a diffusion process are, as plain data: [`UNetSpec`] and [`DiffusionSpec`].
+//!
+//! Both follow the fields of diffusers' `UNet2DModel` and `DDPMScheduler` configurations; `checkpoint/` translates.
+
+/// One resolution level of the U-Net, in the order of diffusers' `down_block_types` / `up_block_types`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockKind {
+    /// `DownBlock2D` / `UpBlock2D`: ResNet blocks alone.
+    Plain,
+    /// `AttnDownBlock2D` / `AttnUpBlock2D`: each ResNet block is followed by self-attention.
+    Attention,
+}
+
+/// How the time embedding enters a ResNet block (`resnet_time_scale_shift`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeConditioning {
+    /// `default`: added to the first convolution's output.
+    Add,
+    /// `scale_shift`: h = norm2(h)·(1 + scale) + shift.
+    ScaleShift,
+}
+
+/// The padding of the stride-2 convolutions (`downsample_padding`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DownsamplePadding {
+    /// 0: one row below and one column right, TensorFlow's SAME.
+    Asymmetric,
+    /// 1: one pixel on every side.
+    Symmetric,
+}
+
+/// A `UNet2DModel`: everything that decides its parameters' names and shapes, and what it computes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UNetSpec {
+    /// Height and width the network was trained at, in pixels.
+    pub sample_size: [u32; 2],
+    /// Channels of x_t.
+    pub in_channels: u32,
+    /// Channels of the output: `in_channels`, or twice that where the variance is learned.
+    pub out_channels: u32,
+    /// Channels of each level, finest first.
+    pub block_out_channels: Vec<u32>,
+    /// Kind of each level on the way down, finest first.
+    pub down_blocks: Vec<BlockKind>,
+    /// Kind of each level on the way up, coarsest first.
+    pub up_blocks: Vec<BlockKind>,
+    /// ResNet blocks a level on the way down; one more on the way up.
+    pub layers_per_block: u32,
+    /// Attention in the middle block (`add_attention`).
+    pub mid_attention: bool,
+    /// Groups of the middle attention's GroupNorm (`attn_norm_num_groups`); `None` is diffusers' default:
+    /// `norm_num_groups`, or no normalisation at all with [`TimeConditioning::ScaleShift`].
+    pub attn_norm_num_groups: Option<u32>,
+    /// Channels of one attention head; `None` is a single head.
+    pub attention_head_dim: Option<u32>,
+    /// Groups of every GroupNorm.
+    pub norm_num_groups: u32,
+    /// GroupNorm's numerical epsilon (attention's GroupNorm included).
+    pub norm_eps: f32,
+    /// Padding of the stride-2 convolutions.
+    pub downsample_padding: DownsamplePadding,
+    /// Cosines before sines in the timestep embedding.
+    pub flip_sin_to_cos: bool,
+    /// The embedding's frequencies are 10000^(−i / (half − freq_shift)).
+    pub freq_shift: f64,
+    /// Width of the time embedding; `None` is 4 · `block_out_channels[0]`.
+    pub time_embedding_dim: Option<u32>,
+    /// How the time embedding enters a ResNet block.
+    pub time_conditioning: TimeConditioning,
+    /// Rows of the class embedding, if the network is class-conditional.
+    pub num_class_embeds: Option<u32>,
+    /// Dropout probability in training.
+    pub dropout: f32,
+}
+
+impl UNetSpec {
+    /// Width of the time embedding.
+    pub fn time_embed_dim(&self) -> u32 {
+        self.time_embedding_dim.unwrap_or(4 * self.block_out_channels[0])
+    }
+
+    /// Height and width must be multiples of this.
+    pub fn size_multiple(&self) -> u32 {
+        1 << (self.block_out_channels.len() - 1)
+    }
+}
+
+/// The β schedules, with diffusers' and the reference code's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BetaSchedule {
+    /// `linear`: β from start to end in equal steps (the paper's).
+    Linear,
+    /// `quad`, diffusers' `scaled_linear`: √β in equal steps.
+    Quad,
+    /// `const`: β = end at every t.
+    Const,
+    /// `jsd`: β_t = 1 / (T − t).
+    Jsd,
+    /// `warmup10`: linear over the first tenth, then constant.
+    Warmup10,
+    /// `warmup50`: linear over the first half, then constant.
+    Warmup50,
+    /// `squaredcos_cap_v2`: Nichol & Dhariwal's cosine schedule, capped at 0.999.
+    SquaredCosCapV2,
+}
+
+/// What the network's output means (`prediction_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PredictionType {
+    /// `epsilon`: the noise ε.
+    Epsilon,
+    /// `sample`: x_0.
+    Sample,
+    /// `v_prediction`: v = √ᾱ ε − √(1−ᾱ) x_0.
+    V,
+}
+
+/// The reverse process's variance (`variance_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VarianceType {
+    /// σ² = β̃_t.
+    FixedSmall,
+    /// σ² = β_t, but `posterior_variance[1]` at t = 0.
+    FixedLarge,
+    /// The output's second half is the log-variance.
+    Learned,
+    /// The output's second half interpolates log β̃_t and log β_t.
+    LearnedRange,
+}
+
+/// A diffusion process: the schedule and how the network's output is read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DiffusionSpec {
+    /// T.
+    pub num_timesteps: u32,
+    /// The shape of β.
+    pub beta_schedule: BetaSchedule,
+    /// β at t = 0.
+    pub beta_start: f64,
+    /// β at t = T − 1.
+    pub beta_end: f64,
+    /// What the network's output means.
+    pub prediction_type: PredictionType,
+    /// The reverse process's variance.
+    pub variance_type: VarianceType,
+    /// Clip the predicted x_0 to [−1, 1].
+    pub clip_sample: bool,
+    /// Added to every respaced timestep (`steps_offset`).
+    pub steps_offset: u32,
+}
+
+impl Default for DiffusionSpec {
+    /// The paper's: T = 1000, β linear from 1e-4 to 0.02, ε predicted, σ² = β, clipped.
+    fn default() -> Self {
+        Self {
+            num_timesteps: 1000,
+            beta_schedule: BetaSchedule::Linear,
+            beta_start: 1e-4,
+            beta_end: 0.02,
+            prediction_type: PredictionType::Epsilon,
+            variance_type: VarianceType::FixedLarge,
+            clip_sample: true,
+            steps_offset: 0,
+        }
+    }
+}

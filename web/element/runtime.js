@@ -1,0 +1,42 @@
+/** The wasm module: loaded once for all elements of a page, from beside this file. */
+
+import { DdpmError, toDdpmError } from "./errors.js";
+
+let loading;
+const listeners = new Set();
+
+/** The wasm-bindgen module with `Player`, ready to use. A failed load is tried anew at the next call. */
+export function runtime() {
+  loading ??= load().catch((thrown) => {
+    loading = undefined;
+    throw thrown;
+  });
+  return loading;
+}
+
+async function load() {
+  let module;
+  try {
+    module = await import(new URL("../ddpm.js", import.meta.url));
+    await module.default({ module_or_path: new URL("../ddpm_bg.wasm", import.meta.url) });
+  } catch (thrown) {
+    throw new DdpmError("load", `The page's program could not be loaded: ${thrown.message ?? thrown}`);
+  }
+  addEventListener("error", (event) => report(event.error));
+  addEventListener("unhandledrejection", (event) => report(event.reason));
+  return module;
+}
+
+/**
+ * Calls `listener` with a DdpmError when wasm panics outside any call of ours: in a task of its own, where the promise
+ * that waits for it would never settle. Returns a function that stops listening.
+ */
+export function onPanic(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+function report(thrown) {
+  if (!(thrown instanceof WebAssembly.RuntimeError)) return;
+  for (const listener of listeners) listener(toDdpmError(thrown));
+}
