@@ -246,8 +246,9 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
     this.#part(".step").disabled = !usable || state === "complete";
     this.#part(".controls").hidden = !controls || this.#error?.type === "no-webgpu";
 
-    const left = progress.stepsTotal ? progress.t + 1 : "–";
+    const left = progress.t + 1;
     const unit = left === 1 ? "step of noise" : "steps of noise";
+    this.#part(".readout").classList.toggle("empty", progress.stepsTotal === 0);
     this.#part(".number").textContent = left;
     this.#part(".unit").textContent = unit;
     this.#timeline.update(progress, `${left} ${unit}`);

@@ -51,8 +51,13 @@ impl<'a> Staged<'a> {
             .open(&beside)
             .map_err(|error| Error::load(format!("{}: cannot be written ({error})", path.display())))?;
         let staged = Self { beside, path };
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| staged.failed(error))?;
-        Ok(staged)
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
+        // Windows removes and renames closed files only.
+        drop(file);
+        match written {
+            Ok(()) => Ok(staged),
+            Err(error) => Err(staged.failed(error)),
+        }
     }
 
     fn commit(self) -> Result<()> {

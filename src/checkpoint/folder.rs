@@ -104,7 +104,7 @@ fn missing_weights(folder: &Path, unet: &Path) -> Error {
 fn conversion(folder: &Path) -> String {
     let class = if folder.join("unet").is_dir() { "DDPMPipeline" } else { "UNet2DModel" };
     format!(
-        "python -c \"from diffusers import {class} as M; M.from_pretrained('{0}').save_pretrained('{0}', \
+        "python -c \"from diffusers import {class} as M; M.from_pretrained(r'{0}').save_pretrained(r'{0}', \
          max_shard_size='100GB')\"",
         folder.display()
     )

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 
 /// The most that parsing one text may allocate, in bytes.
-const BUDGET: usize = 640 << 20;
+const BUDGET: usize = 640 << 10;
 
 /// Longest piece of a file that an error message repeats, in characters.
 const SHOWN: usize = 80;
@@ -28,7 +28,7 @@ pub(super) fn parse_object(text: &str) -> Result<Map<String, Value>> {
     }
     match serde_json::from_str(text) {
         Ok(Value::Object(map)) => Ok(map),
-        Ok(other) => Err(Error::load(format!("expected a JSON object, found {}", shown(&other.to_string())))),
+        Ok(other) => Err(Error::load(format!("expected a JSON object, found {}", shown_json(&other)))),
         Err(error) => {
             Err(Error::load(format!("expected a JSON object, found text that is not JSON ({error})")))
         }
@@ -50,11 +50,22 @@ fn parse_cost(text: &str) -> usize {
 
 /// `text` as an error message can repeat it: one line, not too long.
 pub(super) fn shown(text: &str) -> String {
-    let mut line: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    let mut line = String::new();
+    for character in text.chars().take(SHOWN) {
+        match character {
+            '"' | '\'' | '\\' => line.push(character),
+            _ => line.extend(character.escape_debug()),
+        }
+    }
     if text.chars().nth(SHOWN).is_some() {
         line.push('…');
     }
-    line.replace("\\\"", "\"").replace("\\'", "'")
+    line
+}
+
+/// `value` as an error message can repeat it.
+fn shown_json(value: &Value) -> String {
+    shown(&serde_json::to_string(value).unwrap_or_default())
 }
 
 /// The typed fields of one JSON object; a key that is missing has the default that diffusers gives it.
@@ -72,7 +83,7 @@ impl<'a> Fields<'a> {
     }
 
     fn sentence(&self, key: &str, expected: impl Display) -> String {
-        let found = self.get(key).map_or("nothing".to_owned(), |value| shown(&value.to_string()));
+        let found = self.get(key).map_or("nothing".to_owned(), shown_json);
         format!("{key}: expected {expected}, found {found}")
     }
 

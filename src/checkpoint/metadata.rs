@@ -33,7 +33,7 @@ impl Metadata {
             None => Vec::new(),
         };
         let null_class = fields.optional_u32("null_class", None, 0..=u32::MAX)?;
-        let card = map.remove("card").filter(|card| !card.is_null());
+        let card = map.get_mut("card").map(Value::take).filter(|card| !card.is_null());
         Ok(Self { class_names, null_class, card })
     }
 

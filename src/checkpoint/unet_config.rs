@@ -167,7 +167,7 @@ impl UNetSpec {
         }
         for &channels in &self.block_out_channels {
             within("block_out_channels", channels, MAX_CHANNELS)?;
-            if channels % self.norm_num_groups != 0 {
+            if !channels.is_multiple_of(self.norm_num_groups) {
                 let expected = format!("multiples of norm_num_groups ({})", self.norm_num_groups);
                 return fail("block_out_channels", expected, channels.to_string());
             }
@@ -176,7 +176,7 @@ impl UNetSpec {
         self.validate_attention()?;
         for size in self.sample_size {
             within("sample_size", size, MAX_SIZE)?;
-            if size % self.size_multiple() != 0 {
+            if !size.is_multiple_of(self.size_multiple()) {
                 let expected = format!("multiples of {} for {levels} levels", self.size_multiple());
                 return fail("sample_size", expected, size.to_string());
             }
@@ -203,7 +203,7 @@ impl UNetSpec {
     /// The timestep embedding has `block_out_channels[0]` numbers, half of them sines.
     fn validate_time(&self) -> Result<()> {
         let channels = self.block_out_channels[0];
-        if channels % 2 != 0 {
+        if !channels.is_multiple_of(2) {
             return Err(Error::unsupported(format!(
                 "block_out_channels: expected an even first level for the sines and cosines of t, found {channels}"
             )));
@@ -227,14 +227,14 @@ impl UNetSpec {
         let mid = self.mid_attention.then_some((&deepest, &BlockKind::Attention));
         for (&channels, _) in down.chain(up).chain(mid).filter(|(_, kind)| **kind == BlockKind::Attention) {
             let head = self.attention_head_dim.unwrap_or(channels);
-            if head == 0 || channels % head != 0 {
+            if !channels.is_multiple_of(head) {
                 return Err(Error::unsupported(format!(
                     "attention_head_dim: expected a divisor of the level's {channels} channels, found {head}"
                 )));
             }
         }
         match self.attn_norm_num_groups {
-            Some(groups) if self.mid_attention && (groups == 0 || deepest % groups != 0) => {
+            Some(groups) if self.mid_attention && !deepest.is_multiple_of(groups) => {
                 Err(Error::load(format!(
                     "attn_norm_num_groups: expected a divisor of the deepest level's {deepest} channels, found {groups}"
                 )))

@@ -20,14 +20,16 @@ const TYPES = {
 };
 
 /**
- * Serves `folder` on `port` (0: any free one). `routes` maps a path to a function (request, response) that answers instead.
+ * Serves `folder` under the path `mount` on `port` (0: any free one). `routes` maps a path to a function
+ * (request, response) that answers instead.
  * @returns {Promise<{address: string, close: () => Promise<void>}>} `address` ends in a slash
  */
-export function serve(folder, port = 0, routes = {}) {
+export function serve(folder, port = 0, { mount = "/", routes = {} } = {}) {
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url, "http://127.0.0.1").pathname);
     if (routes[path]) return routes[path](request, response);
-    sendFile(join(folder, normalize(path)), folder, response).catch(() => response.writeHead(404).end("not found"));
+    const inside = path.startsWith(mount) ? normalize(path.slice(mount.length)) : "not mounted";
+    sendFile(join(folder, inside), folder, response).catch(() => response.writeHead(404).end("not found"));
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);

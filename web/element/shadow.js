@@ -5,7 +5,7 @@ const MARKUP = `
   <div class="frame" part="frame">
     <canvas part="canvas" role="img"></canvas>
     <img class="poster" part="poster" alt="A recorded film of a chain" hidden>
-    <p class="recorded" part="recorded" hidden><b>Recorded</b><button type="button">Show the film</button></p>
+    <p class="recorded" part="recorded" hidden><b>Recorded earlier, not computed here</b><button type="button">Show the film</button></p>
     <div class="status" part="status" hidden>
       <p><span class="phase">Loading</span> <span class="amount"></span></p>
       <progress class="bar" max="1" aria-label="Loading"></progress>
@@ -75,6 +75,7 @@ button { font: inherit; color: inherit; cursor: pointer; }
 .readout { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .5rem; font-variant-numeric: tabular-nums; }
 .number { font-size: 2.5rem; font-weight: 700; letter-spacing: -.045em; line-height: 1; }
 .unit { font-size: .875rem; }
+.readout.empty { visibility: hidden; }
 .buttons { display: flex; }
 .buttons button { display: grid; place-items: center; width: 2.75rem; height: 2.75rem; padding: 0; border: 1px solid transparent; background: none; }
 .buttons button:hover:not(:disabled) { border-color: currentColor; }

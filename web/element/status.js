@@ -76,6 +76,7 @@ export class Status {
       button.hidden = true;
     };
     this.#recorded.hidden = false;
+    this.#poster.onerror = () => (this.#recorded.hidden = this.#poster.hidden = true);
     button.hidden = !matchMedia("(prefers-reduced-motion: reduce)").matches;
     button.onclick = show;
     if (button.hidden) show();

@@ -25,6 +25,10 @@ export function connectReadout(element) {
     if (detail.state === "error") pace.textContent = "";
     if (detail.state === "loading" || detail.state === "paused" || detail.state === "complete") pace.textContent = paceWords(element);
   });
+  // Without WebGPU there is a recorded film, and nothing that settings could change.
+  element.addEventListener("error", ({ detail }) => {
+    document.body.classList.toggle("only-film", detail.type === "no-webgpu");
+  });
   element.addEventListener("load", () => {
     adapter.textContent = element.adapter;
     adapter.title = "The graphics adapter that computes this";

@@ -16,16 +16,17 @@ const CAPTIONS = {
 /** @param {import("../ddpm-canvas.js").DdpmCanvas} element */
 export function connectSettings(element) {
   const form = document.querySelector("#settings");
-  const { count, steps, speed, seed } = form.elements;
+  const { count, speed, seed } = form.elements;
   count.append(...COUNTS.map((value) => option(value)));
   speed.append(...SPEEDS.map((value) => option(value, speedWords(value))));
 
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("input", ({ target }) => {
-    if (target.type === "range") element.setAttribute(target.name, target.value);
+  // On the document: the views stand by the pictures, in the form by their `form` attribute alone.
+  document.addEventListener("input", ({ target }) => {
+    if (target.form === form && target.type === "range") element.setAttribute(target.name, target.value);
   });
-  form.addEventListener("change", ({ target }) => {
-    if (!(target.name in ATTRIBUTES) || target.name === "model" || target.type === "range") return;
+  document.addEventListener("change", ({ target }) => {
+    if (target.form !== form || !(target.name in ATTRIBUTES) || target.name === "model" || target.type === "range") return;
     if (target === seed) return useSeed(element, seed);
     if (target.name === "sampler") element.steps = null;
     if (target.value === "") element.removeAttribute(target.name);
@@ -52,7 +53,6 @@ export function connectSettings(element) {
   };
   new MutationObserver(show).observe(element, { attributes: true });
   element.addEventListener("load", show);
-  steps.addEventListener("focus", show);
   show();
 }
 
@@ -72,7 +72,7 @@ function showOptions(element, form) {
   const most = info?.num_timesteps ?? 1000;
   const choices = STEPS.filter((value) => value < most).concat(most);
   form.elements.steps.replaceChildren(
-    ...choices.map((value) => option(value, value === most ? `${value}, every one` : String(value))),
+    ...choices.map((value) => option(value, value === most ? `${value} (all)` : String(value))),
   );
 
   const names = info?.class_names ?? [];

@@ -1,0 +1,306 @@
+//! A device and what belongs to it: limits, the kernel cache, counts of what was made, faults.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use super::kernel::{CompiledKernel, KernelKey};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How convolutions and matrix products are tiled on this adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tile {
+    /// Tiles of `size` × `size` (32 or 64) in workgroup memory, 4 × 4 a thread: for GPUs.
+    Workgroup {
+        /// Side of the tile.
+        size: u32,
+    },
+    /// `pixels` (4 or 8) × 16 in each thread's registers, operands read as texels: for CPU adapters, where a
+    /// storage-buffer load is a loop over the lanes of a vector and a texel fetch is not.
+    Registers {
+        /// Pixels a thread.
+        pixels: u32,
+    },
+}
+
+/// What was made since the context began; none of it may change inside the sampling loop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Buffers and textures.
+    pub allocations: u64,
+    /// Their bytes.
+    pub allocated_bytes: u64,
+    /// Pipelines.
+    pub pipelines: u64,
+    /// Bind groups.
+    pub bind_groups: u64,
+    /// Readbacks that were waited for.
+    pub readbacks: u64,
+    /// Compute passes encoded.
+    pub passes: u64,
+    /// Dispatches encoded.
+    pub dispatches: u64,
+}
+
+#[derive(Default)]
+pub(super) struct Counters {
+    pub(super) allocations: AtomicU64,
+    pub(super) allocated_bytes: AtomicU64,
+    pub(super) pipelines: AtomicU64,
+    pub(super) bind_groups: AtomicU64,
+    pub(super) readbacks: AtomicU64,
+    pub(super) passes: AtomicU64,
+    pub(super) dispatches: AtomicU64,
+}
+
+/// One adapter, for people.
+#[derive(Clone, Debug)]
+pub struct AdapterSummary {
+    /// The driver's name for it; browsers may hide it.
+    pub name: String,
+    /// Vulkan, Metal, DX12 or WebGPU.
+    pub backend: String,
+    /// Whether it computes on the CPU.
+    pub cpu: bool,
+    /// Driver and version.
+    pub driver: String,
+    /// Whether timestamps, f16 and subgroups are offered.
+    pub features: wgpu::Features,
+    /// Its limits.
+    pub limits: wgpu::Limits,
+}
+
+impl AdapterSummary {
+    fn of(adapter: &wgpu::Adapter) -> Self {
+        let info = adapter.get_info();
+        Self {
+            name: info.name,
+            backend: format!("{:?}", info.backend),
+            cpu: info.device_type == wgpu::DeviceType::Cpu,
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            features: adapter.features(),
+            limits: adapter.limits(),
+        }
+    }
+}
+
+/// A device, its queue and its kernels. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct GpuContext {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    summary: AdapterSummary,
+    tile: Tile,
+    pub(super) kernels: Mutex<HashMap<KernelKey, Arc<CompiledKernel>>>,
+    pub(super) counters: Counters,
+    fault: Arc<Mutex<Option<Error>>>,
+}
+
+impl GpuContext {
+    /// Every adapter that this machine offers.
+    pub async fn adapters() -> Vec<AdapterSummary> {
+        let instance = instance();
+        instance.enumerate_adapters(wgpu::Backends::all()).await.iter().map(AdapterSummary::of).collect()
+    }
+
+    /// A device on the first adapter whose name contains `adapter_name` (any case), or on the system's choice.
+    ///
+    /// # Errors
+    /// If there is no such adapter, or it refuses a device.
+    pub async fn request(adapter_name: Option<&str>) -> Result<Self> {
+        let instance = instance();
+        let adapter = match adapter_name {
+            Some(wanted) => named_adapter(&instance, wanted).await?,
+            None => default_adapter(&instance, None).await?,
+        };
+        Self::from_adapter(&adapter).await
+    }
+
+    /// As [`Self::request`], on an adapter that can present to `surface`, made from the same `instance`.
+    ///
+    /// # Errors
+    /// As [`Self::request`]. The adapter comes back for the surface's capabilities.
+    pub async fn request_for_surface(
+        instance: &wgpu::Instance,
+        surface: &wgpu::Surface<'_>,
+    ) -> Result<(Self, wgpu::Adapter)> {
+        let adapter = default_adapter(instance, Some(surface)).await?;
+        Ok((Self::from_adapter(&adapter).await?, adapter))
+    }
+
+    async fn from_adapter(adapter: &wgpu::Adapter) -> Result<Self> {
+        let offered = adapter.limits();
+        let mut limits = wgpu::Limits::default();
+        // Only what large batches may need is asked for above the defaults, and only natively: browsers refuse more
+        // often than they help.
+        if cfg!(not(target_arch = "wasm32")) {
+            limits.max_buffer_size = offered.max_buffer_size.max(limits.max_buffer_size);
+            limits.max_storage_buffer_binding_size =
+                offered.max_storage_buffer_binding_size.max(limits.max_storage_buffer_binding_size);
+        }
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("ddpm"),
+            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+            required_limits: limits.or_worse_values_from(&offered),
+            ..Default::default()
+        };
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
+            Error::new(ErrorKind::Limits, format!("{}: no device: {e}", adapter.get_info().name))
+        })?;
+        Ok(Self::with_summary(device, queue, AdapterSummary::of(adapter)))
+    }
+
+    /// Around a device that the caller made.
+    pub fn from_device(adapter: &wgpu::Adapter, device: wgpu::Device, queue: wgpu::Queue) -> Self {
+        Self::with_summary(device, queue, AdapterSummary::of(adapter))
+    }
+
+    fn with_summary(device: wgpu::Device, queue: wgpu::Queue, summary: AdapterSummary) -> Self {
+        let fault = Arc::new(Mutex::new(None));
+        let seen = fault.clone();
+        device.on_uncaptured_error(Arc::new(move |error| record_fault(&seen, uncaptured(&error))));
+        let seen = fault.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed || !message.is_empty() {
+                record_fault(&seen, Error::new(ErrorKind::DeviceLost, format!("the GPU was lost: {message}")));
+            }
+        });
+        let tile = default_tile(&summary);
+        let inner = Inner {
+            device,
+            queue,
+            summary,
+            tile,
+            kernels: Mutex::default(),
+            counters: Counters::default(),
+            fault,
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The same device with another tiling; kernels and counts start anew.
+    #[must_use]
+    pub fn with_tile(&self, tile: Tile) -> Self {
+        let inner = Inner {
+            device: self.inner.device.clone(),
+            queue: self.inner.queue.clone(),
+            summary: self.inner.summary.clone(),
+            tile,
+            kernels: Mutex::default(),
+            counters: Counters::default(),
+            fault: self.inner.fault.clone(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The wgpu device.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.inner.device
+    }
+
+    /// The wgpu queue.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.inner.queue
+    }
+
+    /// Name, backend, limits.
+    pub fn adapter(&self) -> &AdapterSummary {
+        &self.inner.summary
+    }
+
+    /// How convolutions are tiled here.
+    pub fn tile(&self) -> Tile {
+        self.inner.tile
+    }
+
+    /// What was made so far.
+    pub fn counts(&self) -> Counts {
+        let c = &self.inner.counters;
+        Counts {
+            allocations: c.allocations.load(Relaxed),
+            allocated_bytes: c.allocated_bytes.load(Relaxed),
+            pipelines: c.pipelines.load(Relaxed),
+            bind_groups: c.bind_groups.load(Relaxed),
+            readbacks: c.readbacks.load(Relaxed),
+            passes: c.passes.load(Relaxed),
+            dispatches: c.dispatches.load(Relaxed),
+        }
+    }
+
+    /// The first asynchronous error (a lost device, exhausted memory), once.
+    pub fn take_fault(&self) -> Option<Error> {
+        self.inner.fault.lock().ok()?.take()
+    }
+
+    /// Fails with the first asynchronous error, if there was one.
+    ///
+    /// # Errors
+    /// That error.
+    pub fn check(&self) -> Result<()> {
+        self.take_fault().map_or(Ok(()), Err)
+    }
+
+    /// Waits until all submitted work is done (native; a browser's queue runs by itself).
+    pub fn wait(&self) {
+        // A lost device ends the wait early and is reported by `check`.
+        let _ = self.inner.device.poll(wgpu::PollType::wait_indefinitely());
+    }
+}
+
+fn instance() -> wgpu::Instance {
+    wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle())
+}
+
+async fn named_adapter(instance: &wgpu::Instance, wanted: &str) -> Result<wgpu::Adapter> {
+    let adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
+    let names: Vec<String> = adapters.iter().map(|a| a.get_info().name).collect();
+    let matches = |name: &str| name.to_lowercase().contains(&wanted.to_lowercase());
+    adapters.into_iter().find(|a| matches(&a.get_info().name)).ok_or_else(|| {
+        let found = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        Error::new(ErrorKind::NoAdapter, format!("no adapter's name contains \"{wanted}\"; found: {found}"))
+    })
+}
+
+async fn default_adapter(
+    instance: &wgpu::Instance,
+    surface: Option<&wgpu::Surface<'_>>,
+) -> Result<wgpu::Adapter> {
+    let mut options = wgpu::RequestAdapterOptions {
+        power_preference: wgpu::PowerPreference::HighPerformance,
+        compatible_surface: surface,
+        ..Default::default()
+    };
+    if let Ok(adapter) = instance.request_adapter(&options).await {
+        return Ok(adapter);
+    }
+    options.force_fallback_adapter = true;
+    instance.request_adapter(&options).await.map_err(|e| {
+        Error::new(ErrorKind::NoAdapter, format!("no GPU adapter, not even a software one: {e}"))
+    })
+}
+
+fn default_tile(summary: &AdapterSummary) -> Tile {
+    match (summary.cpu, summary.name.contains("llvmpipe")) {
+        (true, true) => Tile::Registers { pixels: 8 },
+        // SwiftShader's compiler takes 25 s for a kernel of 8 pixels, 0.1 s for one of 4.
+        (true, false) => Tile::Registers { pixels: 4 },
+        (false, _) => Tile::Workgroup { size: 32 },
+    }
+}
+
+fn uncaptured(error: &wgpu::Error) -> Error {
+    match error {
+        wgpu::Error::OutOfMemory { .. } => Error::new(ErrorKind::OutOfMemory, "the GPU is out of memory"),
+        other => Error::new(ErrorKind::DeviceLost, format!("the GPU refused a command: {other}")),
+    }
+}
+
+fn record_fault(slot: &Mutex<Option<Error>>, error: Error) {
+    if let Ok(mut slot) = slot.lock() {
+        slot.get_or_insert(error);
+    }
+}

@@ -1,0 +1,233 @@
+//! Kernels: WGSL files, what Rust believes about their interface, and compiled pipelines.
+//!
+//! The belief ([`Shader::params`], [`Shader::bindings`], [`Shader::entry_points`]) is compared with naga's
+//! reflection by a test, so no comment has to ask for it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::context::GpuContext;
+
+/// Name, size and fields of a uniform block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParamsLayout {
+    /// The struct's name, in Rust and in WGSL.
+    pub name: &'static str,
+    /// Bytes.
+    pub size: usize,
+    /// Name and byte offset of each field.
+    pub fields: &'static [(&'static str, usize)],
+}
+
+/// A uniform block: a `repr(C)` struct of u32, i32 and f32.
+pub trait Params: bytemuck::NoUninit {
+    /// Its layout.
+    const LAYOUT: ParamsLayout;
+}
+
+/// Declares a uniform block's Rust twin.
+macro_rules! params {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $ty:ty,)* }) => {
+        $(#[$meta])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+        pub struct $name { $($(#[$field_meta])* pub $field: $ty,)* }
+
+        impl $crate::gpu::Params for $name {
+            const LAYOUT: $crate::gpu::ParamsLayout = $crate::gpu::ParamsLayout {
+                name: stringify!($name),
+                size: size_of::<$name>(),
+                fields: &[$((stringify!($field), std::mem::offset_of!($name, $field)),)*],
+            };
+        }
+    };
+}
+pub(crate) use params;
+
+/// What a shader binds at `@group(0)`, after the uniform block at `@binding(0)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// `var<storage, read>`.
+    Read,
+    /// `var<storage, read_write>`.
+    ReadWrite,
+    /// `texture_2d<f32>`, fetched and never filtered.
+    Texels,
+}
+
+/// A WGSL file of compute kernels and its interface.
+#[derive(Debug)]
+pub struct Shader {
+    /// The file's stem; the op's name.
+    pub name: &'static str,
+    /// The file's text, imports not resolved.
+    pub source: &'static str,
+    /// The uniform block at binding 0.
+    pub params: ParamsLayout,
+    /// Name and kind of bindings 1, 2, …
+    pub bindings: &'static [(&'static str, Binding)],
+    /// Entry points.
+    pub entry_points: &'static [&'static str],
+    /// `const`s that are set for each kernel, and the values in use.
+    pub consts: &'static [(&'static str, &'static [u32])],
+}
+
+/// One kernel: an entry point of a shader with its consts set.
+#[derive(Clone, Copy, Debug)]
+pub struct KernelKey {
+    /// The file.
+    pub shader: &'static Shader,
+    /// The entry point.
+    pub entry_point: &'static str,
+    /// Values of [`Shader::consts`], in their order.
+    pub consts: [u32; 2],
+}
+
+impl KernelKey {
+    /// An entry point without consts.
+    pub fn new(shader: &'static Shader, entry_point: &'static str) -> Self {
+        Self { shader, entry_point, consts: [0; 2] }
+    }
+
+    fn identity(&self) -> (&'static str, &'static str, [u32; 2]) {
+        (self.shader.name, self.entry_point, self.consts)
+    }
+}
+
+impl PartialEq for KernelKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for KernelKey {}
+
+impl std::hash::Hash for KernelKey {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
+pub(super) struct CompiledKernel {
+    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) layout: wgpu::BindGroupLayout,
+}
+
+const INCLUDES: &[(&str, &str)] = &[
+    ("grid", include_str!("../../shaders/include/grid.wgsl")),
+    ("normal", include_str!("../../shaders/include/normal.wgsl")),
+    ("philox", include_str!("../../shaders/include/philox.wgsl")),
+    ("texel", include_str!("../../shaders/include/texel.wgsl")),
+    ("turns", include_str!("../../shaders/include/turns.wgsl")),
+];
+
+/// The whole text of a shader: consts set, imports appended (once each), so that error lines stay true.
+///
+/// # Panics
+/// If the file imports a name that is not in `shaders/include`; a test assembles every shader.
+pub fn assemble(shader: &Shader, consts: &[u32]) -> String {
+    let mut text = shader.source.to_owned();
+    for ((name, _), value) in shader.consts.iter().zip(consts) {
+        let marker = format!("const {name}: u32 = ");
+        let start = text.find(&marker).unwrap_or_else(|| panic!("{}: no const {name}", shader.name)) + marker.len();
+        let end = start + text[start..].find(';').expect("a const ends");
+        text.replace_range(start..end, &format!("{value}u"));
+    }
+    let mut seen: Vec<String> = Vec::new();
+    loop {
+        let next = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("//#import "))
+            .map(str::trim)
+            .find(|name| !seen.iter().any(|s| s == name))
+            .map(str::to_owned);
+        let Some(name) = next else { return text };
+        let include = INCLUDES.iter().find(|(n, _)| *n == name);
+        let (_, include) = include.unwrap_or_else(|| panic!("{}: no include {name}", shader.name));
+        text.push('\n');
+        text.push_str(include);
+        seen.push(name);
+    }
+}
+
+impl GpuContext {
+    /// Compiles a kernel unless it is there already.
+    pub fn compile(&self, key: KernelKey) {
+        self.kernel(key);
+    }
+
+    pub(super) fn kernel(&self, key: KernelKey) -> Arc<CompiledKernel> {
+        let mut kernels = self.inner.kernels.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        kernels.entry(key).or_insert_with(|| Arc::new(self.compile_kernel(key))).clone()
+    }
+
+    fn compile_kernel(&self, key: KernelKey) -> CompiledKernel {
+        let shader = key.shader;
+        let label = format!("{}::{}", shader.name, key.entry_point);
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(&label),
+            source: wgpu::ShaderSource::Wgsl(assemble(shader, &key.consts).into()),
+        };
+        // SAFETY: without runtime checks an index out of bounds or an endless loop is undefined behaviour. Every
+        // kernel here is our own: it guards its invocation index and derives all others from sizes with which the
+        // host made the buffers (tests compare each with its twin on awkward shapes), and every loop has a bound
+        // from the same sizes. In browsers the checks are the browser's and stay.
+        let module = unsafe {
+            self.device().create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+        };
+        let entries: Vec<_> = std::iter::once(entry(0, uniform()))
+            .chain(shader.bindings.iter().zip(1..).map(|((_, binding), ix)| entry(ix, binding_type(*binding))))
+            .collect();
+        let layout = self.device().create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(shader.name),
+            entries: &entries,
+        });
+        let pipeline_layout = self.device().create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(shader.name),
+            bind_group_layouts: &[Some(&layout)],
+            ..Default::default()
+        });
+        let pipeline = self.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(&label),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some(key.entry_point),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: None,
+        });
+        self.inner.counters.pipelines.fetch_add(1, Relaxed);
+        CompiledKernel { pipeline, layout }
+    }
+}
+
+fn entry(binding: u32, ty: wgpu::BindingType) -> wgpu::BindGroupLayoutEntry {
+    wgpu::BindGroupLayoutEntry { binding, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None }
+}
+
+fn uniform() -> wgpu::BindingType {
+    wgpu::BindingType::Buffer {
+        ty: wgpu::BufferBindingType::Uniform,
+        has_dynamic_offset: false,
+        min_binding_size: None,
+    }
+}
+
+fn binding_type(binding: Binding) -> wgpu::BindingType {
+    let storage = |read_only| wgpu::BindingType::Buffer {
+        ty: wgpu::BufferBindingType::Storage { read_only },
+        has_dynamic_offset: false,
+        min_binding_size: None,
+    };
+    match binding {
+        Binding::Read => storage(true),
+        Binding::ReadWrite => storage(false),
+        Binding::Texels => wgpu::BindingType::Texture {
+            sample_type: wgpu::TextureSampleType::Float { filterable: false },
+            view_dimension: wgpu::TextureViewDimension::D2,
+            multisampled: false,
+        },
+    }
+}

@@ -1,0 +1,14 @@
+//! The GPU: device, buffers, kernels, recorded plans, readback. One code path for native and web.
+
+mod buffer;
+mod context;
+mod kernel;
+mod plan;
+mod readback;
+
+pub use buffer::{Buffer, TEXEL_ROW, Texels};
+pub use context::{AdapterSummary, Counts, GpuContext, Tile};
+pub use kernel::{Binding, KernelKey, Params, ParamsLayout, Shader, assemble};
+pub use plan::{Arg, Plan, Recorder};
+
+pub(crate) use kernel::params;

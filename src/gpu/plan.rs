@@ -1,0 +1,189 @@
+//! Recorded work: a fixed list of dispatches with their pipelines, bind groups and uniforms made once.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::buffer::{Buffer, TEXEL_ROW, Texels};
+use super::context::GpuContext;
+use super::kernel::{Binding, CompiledKernel, KernelKey, Params};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What is bound to one binding.
+#[derive(Clone, Copy)]
+pub enum Arg<'a> {
+    /// A whole storage buffer.
+    Buffer(&'a Buffer),
+    /// A texture of texels.
+    Texels(&'a Texels),
+}
+
+impl<'a> From<&'a Buffer> for Arg<'a> {
+    fn from(buffer: &'a Buffer) -> Self {
+        Arg::Buffer(buffer)
+    }
+}
+
+impl<'a> From<&'a Texels> for Arg<'a> {
+    fn from(texels: &'a Texels) -> Self {
+        Arg::Texels(texels)
+    }
+}
+
+enum Step {
+    Dispatch { label: String, kernel: Arc<CompiledKernel>, bind_group: wgpu::BindGroup, groups: [u32; 3] },
+    CopyToTexels { from: Buffer, to: Texels },
+}
+
+/// A fixed list of steps; encoding it makes nothing.
+#[derive(Default)]
+pub struct Plan {
+    steps: Vec<Step>,
+}
+
+/// Records a [`Plan`], or only lists the kernels that it would need.
+pub struct Recorder<'a> {
+    /// The device recorded for.
+    pub gpu: &'a GpuContext,
+    steps: Vec<Step>,
+}
+
+impl<'a> Recorder<'a> {
+    /// An empty recording.
+    pub fn new(gpu: &'a GpuContext) -> Self {
+        Self { gpu, steps: Vec::new() }
+    }
+
+    /// Records one dispatch of `key` over `groups` workgroups.
+    ///
+    /// # Errors
+    /// If `groups` is more than a dispatch may have.
+    ///
+    /// # Panics
+    /// If `args` or `P` is not what the shader declares.
+    pub fn dispatch<P: Params>(
+        &mut self,
+        label: &str,
+        key: KernelKey,
+        params: &P,
+        args: &[Arg<'_>],
+        groups: [u32; 3],
+    ) -> Result<()> {
+        assert_eq!(P::LAYOUT, key.shader.params, "{label}: uniform block of {}", key.shader.name);
+        assert_eq!(args.len(), key.shader.bindings.len(), "{label}: bindings of {}", key.shader.name);
+        if groups.iter().any(|&n| n > 65_535) {
+            let text = format!("{label} needs {groups:?} workgroups, at most 65535 a dimension are allowed");
+            return Err(Error::new(ErrorKind::Limits, text));
+        }
+        let kernel = self.gpu.kernel(key);
+        let uniform = self.gpu.uniform(label, bytemuck::bytes_of(params));
+        let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: uniform.as_entire_binding() }];
+        for ((arg, (name, binding)), ix) in args.iter().zip(key.shader.bindings).zip(1..) {
+            let resource = match (arg, binding) {
+                (Arg::Buffer(buffer), Binding::Read | Binding::ReadWrite) => buffer.raw.as_entire_binding(),
+                (Arg::Texels(texels), Binding::Texels) => wgpu::BindingResource::TextureView(&texels.view),
+                _ => panic!("{label}: {name} of {} is a {binding:?}", key.shader.name),
+            };
+            entries.push(wgpu::BindGroupEntry { binding: ix, resource });
+        }
+        let bind_group = self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(label),
+            layout: &kernel.layout,
+            entries: &entries,
+        });
+        self.gpu.inner.counters.bind_groups.fetch_add(1, Relaxed);
+        self.steps.push(Step::Dispatch { label: label.to_owned(), kernel, bind_group, groups });
+        Ok(())
+    }
+
+    /// Records one invocation for each of `count` items, 64 a workgroup, over a grid that stays within limits:
+    /// the item's index is `grid_index` of `include/grid.wgsl`.
+    ///
+    /// # Errors
+    /// As [`Self::dispatch`].
+    pub fn dispatch_items<P: Params>(
+        &mut self,
+        label: &str,
+        key: KernelKey,
+        params: &P,
+        args: &[Arg<'_>],
+        count: u32,
+    ) -> Result<()> {
+        let groups = count.div_ceil(64).max(1);
+        let rows = groups.div_ceil(65_535);
+        self.dispatch(label, key, params, args, [groups.div_ceil(rows), rows, 1])
+    }
+
+    /// Records a copy of a whole buffer into texels.
+    pub fn copy_to_texels(&mut self, from: &Buffer, to: &Texels) {
+        self.steps.push(Step::CopyToTexels { from: from.clone(), to: to.clone() });
+    }
+
+    /// The plan.
+    pub fn finish(self) -> Plan {
+        Plan { steps: self.steps }
+    }
+}
+
+impl Plan {
+    /// Number of dispatches.
+    pub fn dispatches(&self) -> usize {
+        self.steps.iter().filter(|step| matches!(step, Step::Dispatch { .. })).count()
+    }
+
+    /// Labels of the dispatches in order.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Dispatch { label, .. } => Some(label.as_str()),
+            Step::CopyToTexels { .. } => None,
+        })
+    }
+
+    /// Encodes the steps: one compute pass, interrupted by copies where there are any.
+    pub fn encode(&self, gpu: &GpuContext, encoder: &mut wgpu::CommandEncoder) {
+        let counters = &gpu.inner.counters;
+        let mut steps = self.steps.iter().peekable();
+        while let Some(step) = steps.peek() {
+            match step {
+                Step::CopyToTexels { from, to } => {
+                    copy_to_texels(encoder, from, to);
+                    steps.next();
+                }
+                Step::Dispatch { .. } => {
+                    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                    counters.passes.fetch_add(1, Relaxed);
+                    while let Some(Step::Dispatch { kernel, bind_group, groups, .. }) =
+                        steps.next_if(|step| matches!(step, Step::Dispatch { .. }))
+                    {
+                        pass.set_pipeline(&kernel.pipeline);
+                        pass.set_bind_group(0, bind_group, &[]);
+                        pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
+                        counters.dispatches.fetch_add(1, Relaxed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Encodes and submits the plan once.
+    pub fn submit(&self, gpu: &GpuContext) {
+        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        self.encode(gpu, &mut encoder);
+        gpu.queue().submit([encoder.finish()]);
+    }
+}
+
+fn copy_to_texels(encoder: &mut wgpu::CommandEncoder, from: &Buffer, to: &Texels) {
+    let rows = from.texel_rows();
+    encoder.copy_buffer_to_texture(
+        wgpu::TexelCopyBufferInfo {
+            buffer: &from.raw,
+            layout: wgpu::TexelCopyBufferLayout {
+                offset: 0,
+                bytes_per_row: Some(TEXEL_ROW * 16),
+                rows_per_image: None,
+            },
+        },
+        to.raw.as_image_copy(),
+        wgpu::Extent3d { width: TEXEL_ROW, height: rows, depth_or_array_layers: 1 },
+    );
+}
