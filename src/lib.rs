@@ -1,1 +1,13 @@
-pub fn f(){}
+//! Denoising Diffusion Probabilistic Models on WebGPU.
+#![warn(missing_docs)]
+
+pub mod checkpoint;
+pub mod diffusion;
+pub mod error;
+pub mod gpu;
+pub mod graph;
+pub mod ops;
+pub mod rng;
+pub mod sampler;
+pub mod schedule;
+pub mod spec;

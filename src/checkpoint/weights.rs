@@ -170,3 +170,9 @@ fn f32_of(bytes: &[u8]) -> f32 {
 fn f16_of(bytes: &[u8]) -> half::f16 {
     half::f16::from_le_bytes([bytes[0], bytes[1]])
 }
+
+impl crate::graph::Parameters for Weights {
+    fn read(&self, name: &str) -> Result<Cow<'_, [f32]>> {
+        self.get(name)
+    }
+}

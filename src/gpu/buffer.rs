@@ -39,6 +39,13 @@ pub struct Texels {
     pub(super) view: wgpu::TextureView,
 }
 
+impl Texels {
+    /// Rows of [`TEXEL_ROW`] texels.
+    pub fn rows(&self) -> u32 {
+        self.raw.height()
+    }
+}
+
 impl GpuContext {
     /// A zeroed storage buffer of `words` 32-bit words.
     ///
@@ -54,13 +61,17 @@ impl GpuContext {
         if size > limit {
             return Err(Error::new(
                 ErrorKind::Limits,
-                format!("{label} needs {} MiB in one buffer, this adapter allows {}", size >> 20, limit >> 20),
+                format!(
+                    "{label} needs {} MiB in one buffer, this adapter allows {}",
+                    size >> 20,
+                    limit >> 20
+                ),
             ));
         }
         self.count_allocation(size);
-        let usage =
-            wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
-        let descriptor = wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
         Ok(Buffer { raw: self.device().create_buffer(&descriptor), bytes })
     }
 
@@ -131,8 +142,11 @@ impl GpuContext {
         data.resize(data.len().max(1).next_multiple_of(row), 0.0);
         let rows = (data.len() / row) as u32;
         let texels = self.texels(label, rows)?;
-        let layout =
-            wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(TEXEL_ROW * 16), rows_per_image: None };
+        let layout = wgpu::TexelCopyBufferLayout {
+            offset: 0,
+            bytes_per_row: Some(TEXEL_ROW * 16),
+            rows_per_image: None,
+        };
         let size = wgpu::Extent3d { width: TEXEL_ROW, height: rows, depth_or_array_layers: 1 };
         self.queue().write_texture(texels.raw.as_image_copy(), bytemuck::cast_slice(&data), layout, size);
         Ok(texels)

@@ -10,6 +10,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// How convolutions and matrix products are tiled on this adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tile {
+    /// One output an invocation: the reference for the others.
+    Naive,
     /// Tiles of `size` × `size` (32 or 64) in workgroup memory, 4 × 4 a thread: for GPUs.
     Workgroup {
         /// Side of the tile.
@@ -166,7 +168,10 @@ impl GpuContext {
         let seen = fault.clone();
         device.set_device_lost_callback(move |reason, message| {
             if reason != wgpu::DeviceLostReason::Destroyed || !message.is_empty() {
-                record_fault(&seen, Error::new(ErrorKind::DeviceLost, format!("the GPU was lost: {message}")));
+                record_fault(
+                    &seen,
+                    Error::new(ErrorKind::DeviceLost, format!("the GPU was lost: {message}")),
+                );
             }
         });
         let tile = default_tile(&summary);

@@ -79,7 +79,7 @@ pub struct KernelKey {
     pub shader: &'static Shader,
     /// The entry point.
     pub entry_point: &'static str,
-    /// Values of [`Shader::consts`], in their order.
+    /// Values of [`Shader::consts`], in their order; 0 where there are fewer.
     pub consts: [u32; 2],
 }
 
@@ -113,13 +113,23 @@ pub(super) struct CompiledKernel {
     pub(super) layout: wgpu::BindGroupLayout,
 }
 
-const INCLUDES: &[(&str, &str)] = &[
-    ("grid", include_str!("../../shaders/include/grid.wgsl")),
-    ("normal", include_str!("../../shaders/include/normal.wgsl")),
-    ("philox", include_str!("../../shaders/include/philox.wgsl")),
-    ("texel", include_str!("../../shaders/include/texel.wgsl")),
-    ("turns", include_str!("../../shaders/include/turns.wgsl")),
-];
+macro_rules! includes {
+    ($($name:literal),*) => {
+        &[$(($name, include_str!(concat!("../../shaders/include/", $name, ".wgsl")))),*]
+    };
+}
+
+const INCLUDES: &[(&str, &str)] = includes!(
+    "attention_tiles",
+    "chain",
+    "conv2d_rows",
+    "grid",
+    "normal",
+    "philox",
+    "silu",
+    "texel",
+    "turns"
+);
 
 /// The whole text of a shader: consts set, imports appended (once each), so that error lines stay true.
 ///
@@ -129,7 +139,8 @@ pub fn assemble(shader: &Shader, consts: &[u32]) -> String {
     let mut text = shader.source.to_owned();
     for ((name, _), value) in shader.consts.iter().zip(consts) {
         let marker = format!("const {name}: u32 = ");
-        let start = text.find(&marker).unwrap_or_else(|| panic!("{}: no const {name}", shader.name)) + marker.len();
+        let start =
+            text.find(&marker).unwrap_or_else(|| panic!("{}: no const {name}", shader.name)) + marker.len();
         let end = start + text[start..].find(';').expect("a const ends");
         text.replace_range(start..end, &format!("{value}u"));
     }
@@ -176,7 +187,9 @@ impl GpuContext {
             self.device().create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
         };
         let entries: Vec<_> = std::iter::once(entry(0, uniform()))
-            .chain(shader.bindings.iter().zip(1..).map(|((_, binding), ix)| entry(ix, binding_type(*binding))))
+            .chain(
+                shader.bindings.iter().zip(1..).map(|((_, binding), ix)| entry(ix, binding_type(*binding))),
+            )
             .collect();
         let layout = self.device().create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some(shader.name),

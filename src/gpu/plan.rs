@@ -40,7 +40,7 @@ pub struct Plan {
     steps: Vec<Step>,
 }
 
-/// Records a [`Plan`], or only lists the kernels that it would need.
+/// Records a [`Plan`].
 pub struct Recorder<'a> {
     /// The device recorded for.
     pub gpu: &'a GpuContext,
@@ -125,6 +125,13 @@ impl<'a> Recorder<'a> {
 }
 
 impl Plan {
+    /// This plan's steps, then `next`'s.
+    #[must_use]
+    pub fn then(mut self, next: Plan) -> Plan {
+        self.steps.extend(next.steps);
+        self
+    }
+
     /// Number of dispatches.
     pub fn dispatches(&self) -> usize {
         self.steps.iter().filter(|step| matches!(step, Step::Dispatch { .. })).count()

@@ -12,7 +12,7 @@ impl GpuContext {
     ///
     /// # Errors
     /// If the device is lost.
-    pub async fn read<T: bytemuck::AnyBitPattern>(&self, buffer: &Buffer) -> Result<Vec<T>> {
+    pub async fn read<T: bytemuck::Pod>(&self, buffer: &Buffer) -> Result<Vec<T>> {
         self.read_range(buffer, 0, buffer.bytes()).await
     }
 
@@ -20,7 +20,7 @@ impl GpuContext {
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub async fn read_range<T: bytemuck::AnyBitPattern>(
+    pub async fn read_range<T: bytemuck::Pod>(
         &self,
         buffer: &Buffer,
         offset: u64,

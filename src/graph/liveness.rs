@@ -32,7 +32,8 @@ pub fn share_storage(graph: &Graph) -> Storage {
         let out = op.out();
         if !pinned.contains(&out) {
             let need = size(out);
-            let fits = free.iter().copied().filter(|&s| storage.quads[s] >= need).min_by_key(|&s| storage.quads[s]);
+            let fits =
+                free.iter().copied().filter(|&s| storage.quads[s] >= need).min_by_key(|&s| storage.quads[s]);
             let chosen = fits.or_else(|| free.iter().copied().max_by_key(|&s| storage.quads[s]));
             let slot = match chosen {
                 Some(slot) => {

@@ -9,9 +9,11 @@
 //! with zeros to a multiple of four, so that kernels read `vec4`s and never split one between two segments.
 
 mod liveness;
+mod parameters;
 pub mod unet;
 
 pub use liveness::{Storage, share_storage};
+pub use parameters::Parameters;
 
 /// Index into [`Graph::tensors`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

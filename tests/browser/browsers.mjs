@@ -12,7 +12,7 @@ import puppeteer from "puppeteer-core";
 
 const QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
 
-/** The browsers by name; `launch({webgpu})` starts one. */
+/** The browsers by name; `launch({webgpu})` starts one; Firefox also takes `preferences`. */
 export const BROWSERS = {
   chromium: { launch: launchChromium },
   firefox: { launch: launchFirefox },
@@ -33,13 +33,13 @@ async function launchChromium({ webgpu }) {
   };
 }
 
-async function launchFirefox({ webgpu }) {
+async function launchFirefox({ webgpu, preferences = {} }) {
   const browser = await puppeteer.launch({
     browser: "firefox",
     executablePath: program("FIREFOX", ["firefox-esr", "firefox"]),
     headless: true,
     protocolTimeout: 3_600_000,
-    extraPrefsFirefox: { "dom.webgpu.enabled": webgpu, "gfx.webgpu.ignore-blocklist": webgpu },
+    extraPrefsFirefox: { "dom.webgpu.enabled": webgpu, "gfx.webgpu.ignore-blocklist": webgpu, ...preferences },
   });
   return {
     version: (await browser.version()).replace("/", " "),

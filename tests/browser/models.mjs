@@ -61,7 +61,7 @@ export function cifarShaped() {
   resnet("mid_block.resnets.0", 256, 256);
   attention("mid_block.attentions.0", 256);
   resnet("mid_block.resnets.1", 256, 256);
-  channels.toReversed().forEach((to, level) => {
+  [...channels].reverse().forEach((to, level) => {
     for (const layer of [0, 1, 2]) {
       resnet(`up_blocks.${level}.resnets.${layer}`, width + skips.pop(), to);
       if (level === 2) attention(`up_blocks.${level}.attentions.${layer}`, to);

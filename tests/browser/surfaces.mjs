@@ -44,6 +44,30 @@ export const cases = [
     },
   },
   {
+    name: "shows the first noise within a second of the model, and says that kernels are compiled",
+    async run(context) {
+      const page = await context.open();
+      // Rust sizes the canvas when it draws x_T; the element's events do not bubble, but they can be captured.
+      await page.prepare(`
+        window.seen = { phases: [] };
+        document.addEventListener("progress", ({ target, detail }) => target.localName === "ddpm-canvas" && seen.phases.push(detail.phase), true);
+        document.addEventListener("load", ({ target }) => {
+          if (target.localName !== "ddpm-canvas") return;
+          seen.loaded = performance.now();
+          const sized = new MutationObserver(() => (seen.noise ??= performance.now()));
+          sized.observe(target.shadowRoot.querySelector(".frame > canvas"), { attributeFilter: ["width"] });
+        }, true);
+      `);
+      await page.goto(`${context.address}?${new URLSearchParams(SHORT)}`);
+      await untilState(page, "playing|complete");
+      const { phases, loaded, noise } = await page.evaluate(() => window.seen);
+      check(phases.includes("model") && phases.includes("kernels"), `the phases seen are ${[...new Set(phases)]}`);
+      const delay = Math.round(noise - loaded);
+      context.note(`noise ${delay} ms after the model`);
+      check(delay <= 1000, `the first noise came ${delay} ms after the model`);
+    },
+  },
+  {
     name: "restores everything from its address, and keeps it up to date",
     async run(context) {
       const settings = { ...SHORT, count: 2, seed: "18446744073709551615", steps: 10, eta: 0.5, view: "pred_x_start", speed: 3 };

@@ -95,10 +95,11 @@ export class Session {
     this.#rest();
   }
 
-  /** To the nearest kept frame at or before `index` steps done; goes on from there if it was playing. */
+  /** To the nearest kept frame at or before `index` steps done; goes on from there if it was playing, not if complete. */
   async seekIndex(index) {
     if (!this.ready) return;
     clearTimeout(this.#loopTimer);
+    if (this.state === "complete") this.#wantsPlay = false;
     await this.#exclusively((player) => player.seek(Math.max(0, Math.min(index, this.progress.stepsTotal))));
     this.#publish(true);
     this.#rest();
@@ -192,7 +193,7 @@ export class Session {
       this.#player ??= await this.#open();
       const bytes = await arriving;
       if (this.#wish.source !== wish.source) return;
-      this.info = JSON.parse(this.#player.load(bytes));
+      this.info = JSON.parse(await this.#exclusively((player) => player.load(bytes)));
       this.#loaded = wish.source;
       this.#notify("load", this.info);
     } catch (thrown) {

@@ -91,7 +91,7 @@ button { font: inherit; color: inherit; cursor: pointer; }
 .track canvas { position: absolute; top: -1.25rem; width: 100%; height: 1.25rem; image-rendering: pixelated; filter: drop-shadow(0 1.25rem 0 currentColor); }
 .ticks { display: block; width: 100%; height: .375rem; margin-top: .1875rem; overflow: visible; }
 .ticks path { stroke: currentColor; stroke-width: 1; opacity: .45; vector-effect: non-scaling-stroke; }
-.timeline input { appearance: none; position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; background: none; cursor: ew-resize; }
+.timeline input { appearance: none; position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; background: none; cursor: ew-resize; touch-action: pan-y; }
 .timeline input:disabled { cursor: default; opacity: 0; }
 .timeline input::-webkit-slider-thumb { appearance: none; width: 5px; height: 2.25rem; border: 0; border-radius: 0; background: var(--accent); }
 .timeline input::-moz-range-thumb { width: 5px; height: 2.25rem; border: 0; border-radius: 0; background: var(--accent); }

@@ -14,11 +14,10 @@ export async function connectModels(element) {
   });
   const file = document.querySelector("#file");
   file.addEventListener("change", () => {
-    if (file.files.length === 0) return;
-    forgetLabel(element);
-    element.open(file.files[0]);
+    if (file.files.length > 0) open(element, file.files[0]);
     file.value = "";
   });
+  takeStrayDrops(element);
 
   const show = () => {
     const chosen = element.file ? element.file.name : element.model;
@@ -46,6 +45,24 @@ async function listed() {
 function use(element, address) {
   forgetLabel(element);
   element.model = address;
+}
+
+function open(element, file) {
+  forgetLabel(element);
+  element.open(file);
+}
+
+/** A file that just misses the pictures must not make the browser leave the page. */
+function takeStrayDrops(element) {
+  const isFile = (event) => !event.defaultPrevented && event.dataTransfer?.types.includes("Files");
+  document.addEventListener("dragover", (event) => {
+    if (isFile(event)) event.preventDefault();
+  });
+  document.addEventListener("drop", (event) => {
+    if (!isFile(event)) return;
+    event.preventDefault();
+    open(element, event.dataTransfer.files[0]);
+  });
 }
 
 /** Another model has other labels. */

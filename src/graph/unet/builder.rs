@@ -148,7 +148,16 @@ impl Builder {
         let segments = x.iter().flat_map(|&id| self.graph.tensor(id).segments.clone()).collect();
         let out = self.tensor(name, self.size(x[0]), segments);
         let layer = self.affine(name, vec![self.channels(x)]);
-        self.graph.ops.push(Op::GroupNorm { x: x.to_vec(), layer, groups, eps, scale_shift, silu, dropout, out });
+        self.graph.ops.push(Op::GroupNorm {
+            x: x.to_vec(),
+            layer,
+            groups,
+            eps,
+            scale_shift,
+            silu,
+            dropout,
+            out,
+        });
         out
     }
 

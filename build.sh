@@ -1,0 +1,210 @@
+#!/usr/bin/env bash
+# The one script: ./build.sh serve [PORT] | test | web | check | bench. Each sets up what it needs; safe to run twice.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+TOOLS=$PWD/target/tools
+BINARYEN=132.0.0
+# The page's wasm and JavaScript together, gzipped, in bytes.
+SIZE_LIMIT=$((150 * 1024))
+
+say() { printf '\033[1mddpm:\033[0m %s\n' "$*" >&2; }
+die() { printf 'ddpm: %s\n' "$*" >&2; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# --- set-up -------------------------------------------------------------------------------------------------------------
+
+need_rust() {
+  [ -d "${CARGO_HOME:-$HOME/.cargo}/bin" ] && PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+  has cargo || die "Rust is missing; install it from https://rustup.rs and run this again"
+}
+
+need_target() {
+  need_rust
+  [ -d "$(rustc --print sysroot)/lib/rustlib/$1" ] && return
+  has rustup || die "Rust's target $1 is missing; install it with your Rust's package manager"
+  say "adding Rust's target $1"
+  rustup target add "$1" >&2
+}
+
+# The wasm-bindgen program of exactly the version that the crate uses.
+need_wasm_bindgen() {
+  need_target wasm32-unknown-unknown
+  local version
+  version=$(awk '$0 == "name = \"wasm-bindgen\"" { getline; gsub(/[^0-9.]/, ""); print; exit }' Cargo.lock)
+  [ "$("$TOOLS/bin/wasm-bindgen" --version 2>/dev/null)" = "wasm-bindgen $version" ] && return
+  say "building wasm-bindgen $version, once (about two minutes)"
+  cargo install --quiet wasm-bindgen-cli --version "$version" --root "$TOOLS" --force
+}
+
+# wasm-opt makes the page smaller; without node the page works as well.
+need_wasm_opt() {
+  grep -q "\"version\": \"$BINARYEN\"" "$TOOLS/node_modules/binaryen/package.json" 2>/dev/null && return
+  has npm || { say "npm is missing, so the page's wasm stays larger than it could be"; return 1; }
+  say "fetching wasm-opt $BINARYEN, once"
+  mkdir -p "$TOOLS"
+  npm install --prefix "$TOOLS" --no-save --no-audit --no-fund --loglevel=error "binaryen@$BINARYEN" >&2
+}
+
+# What tests need beside Rust: node, a Vulkan driver, Chromium, Firefox.
+need_browsers() {
+  local missing=()
+  compgen -G '/usr/share/vulkan/icd.d/*.json' >/dev/null || [ "$(uname)" != Linux ] || missing+=(mesa-vulkan-drivers)
+  [ -n "${CHROMIUM:-}" ] || has chromium || has chromium-browser || has google-chrome || missing+=(chromium)
+  [ -n "${FIREFOX:-}" ] || has firefox-esr || has firefox || missing+=(firefox-esr)
+  has npm || missing+=(nodejs npm)
+  if [ ${#missing[@]} -gt 0 ]; then
+    local command="apt-get install -y --no-install-recommends ${missing[*]}"
+    has apt-get || die "the tests need ${missing[*]}; install what these packages hold and run this again"
+    [ "$(id -u)" = 0 ] || die "the tests need more packages; run: sudo $command"
+    say "installing ${missing[*]}"
+    apt-get update -qq >&2
+    DEBIAN_FRONTEND=noninteractive $command >&2 || die "this failed: $command"
+  fi
+  if ! cmp -s tests/browser/package-lock.json tests/browser/node_modules/.from-lock; then
+    say "fetching the browsers' drivers, once"
+    npm ci --prefix tests/browser --no-audit --no-fund --loglevel=error >&2
+    cp tests/browser/package-lock.json tests/browser/node_modules/.from-lock
+  fi
+}
+
+# --- web ----------------------------------------------------------------------------------------------------------------
+
+# dist/: a static folder for any host, under any sub-path.
+web() {
+  need_wasm_bindgen
+  say "building the page"
+  cargo build --profile web --target wasm32-unknown-unknown --lib
+  local built=target/wasm32-unknown-unknown/web/ddpm.wasm out=target/page
+  if [ "$built" -nt "$out/ddpm_bg.wasm" ] || [ "$out/.wasm-bindgen" -ot "$TOOLS/bin/wasm-bindgen" ]; then
+    rm -rf "$out"
+    "$TOOLS/bin/wasm-bindgen" --target web --no-typescript --out-name ddpm --out-dir "$out" "$built"
+    if need_wasm_opt; then
+      "$TOOLS/node_modules/.bin/wasm-opt" -Oz --enable-bulk-memory --enable-bulk-memory-opt --enable-mutable-globals \
+        --enable-multivalue --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext \
+        "$out/ddpm_bg.wasm" -o "$out/ddpm_bg.wasm"
+    fi
+    touch "$out/.wasm-bindgen" "$out/ddpm_bg.wasm"
+  fi
+  rm -rf target/dist.new
+  mkdir -p target/dist.new
+  cp -R web/. target/dist.new/
+  cp "$out/ddpm.js" "$out/ddpm_bg.wasm" target/dist.new/
+  rm -rf dist
+  mv target/dist.new dist
+  say "the page is in dist/: $(page_size) bytes of wasm and JavaScript, gzipped"
+}
+
+# Everything that a browser has to run, gzipped one by one, in bytes.
+page_size() {
+  local total=0 file size
+  while IFS= read -r file; do
+    size=$(gzip -9 -c "$file" | wc -c)
+    total=$((total + size))
+  done < <(find dist \( -name '*.js' -o -name '*.wasm' \) -not -path 'dist/npm/*')
+  echo "$total"
+}
+
+serve() {
+  local port=${1:-8080}
+  web
+  if has node; then
+    exec node tests/browser/server.mjs dist "$port"
+  elif has python3; then
+    say "http://127.0.0.1:$port/ (Ctrl-C ends it)"
+    exec python3 -m http.server "$port" --bind 127.0.0.1 --directory dist
+  fi
+  die "neither node nor python3 is here to serve dist/; any static web server will do"
+}
+
+# --- test ---------------------------------------------------------------------------------------------------------------
+
+passed=0
+failed=0
+
+# Counts one test named $1 whose outcome is the exit status $2.
+count() {
+  if [ "$2" = 0 ]; then passed=$((passed + 1)); say "ok: $1"; else failed=$((failed + 1)); say "FAILED: $1"; fi
+}
+
+# Adds up the lines of the file $1 that match $2, "… N passed … M failed …".
+add_up() {
+  local p f
+  while read -r p f; do
+    passed=$((passed + p))
+    failed=$((failed + f))
+  done < <(sed -nE "s/$2.* ([0-9]+) passed[;,] ([0-9]+) failed.*/\1 \2/p" "$1")
+}
+
+run_tests() {
+  need_rust
+  need_browsers
+  local log=target/tests before status
+  mkdir -p "$log"
+
+  say "native tests"
+  cargo test --no-fail-fast 2>&1 | tee "$log/native.txt" && status=0 || status=$?
+  before=$failed
+  add_up "$log/native.txt" '^test result:'
+  # A suite that does not build, or dies, has no result line.
+  if [ "$status" != 0 ] && [ "$failed" = "$before" ]; then count "the native tests build and end" 1; fi
+
+  # A process of its own: bash ignores `set -e` inside a condition.
+  if ./build.sh web; then
+    local size
+    size=$(page_size)
+    [ "$size" -le "$SIZE_LIMIT" ] && status=0 || status=1
+    count "the page's wasm and JavaScript are $size bytes gzipped, $SIZE_LIMIT allowed" "$status"
+
+    say "browser tests"
+    node tests/browser/run.mjs 2>&1 | tee "$log/browser.txt" && status=0 || status=$?
+    before=$failed
+    add_up "$log/browser.txt" '^browser:'
+    if [ "$status" != 0 ] && [ "$failed" = "$before" ]; then count "the browser tests start and end" 1; fi
+  else
+    count "the page builds" 1
+  fi
+
+  echo "$passed passed, $failed failed"
+  [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+}
+
+# --- check, bench -------------------------------------------------------------------------------------------------------
+
+check() {
+  need_target wasm32-unknown-unknown
+  need_target x86_64-pc-windows-gnu
+  need_target aarch64-apple-darwin
+  say "rustfmt"
+  cargo fmt --check
+  say "clippy, native and wasm32"
+  cargo clippy --all-targets -- -D warnings
+  cargo clippy --lib --target wasm32-unknown-unknown -- -D warnings
+  say "docs"
+  RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps
+  say "Windows and macOS"
+  cargo check --target x86_64-pc-windows-gnu
+  cargo check --target aarch64-apple-darwin
+  if has node; then
+    say "JavaScript"
+    local file
+    while IFS= read -r file; do
+      node --check --input-type=module - <"$file" || die "$file is not valid JavaScript"
+    done < <(find web tests/browser -name node_modules -prune -o \( -name '*.js' -o -name '*.mjs' \) -print)
+  fi
+  say "all checked"
+}
+
+bench() {
+  need_rust
+  cargo bench
+}
+
+case "${1:-}" in
+  serve) serve "${2:-}" ;;
+  test) run_tests ;;
+  web) web ;;
+  check) check ;;
+  bench) bench ;;
+  *) die "which of: serve [PORT], test, web, check, bench?" ;;
+esac

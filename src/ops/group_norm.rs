@@ -1,0 +1,137 @@
+//! Group normalisation with conditioning and SiLU: `shaders/group_norm.wgsl`.
+
+use super::network::Recording;
+use super::pack;
+use crate::error::Result;
+use crate::gpu::{Arg, Binding, KernelKey, Params, Shader, params};
+use crate::graph::{Affine, Segment, TensorId};
+
+params! {
+    /// Sizes of a GroupNorm; the fields are explained in `shaders/group_norm.wgsl`.
+    pub struct GroupNorm {
+        /// Batch size.
+        samples: u32,
+        /// Pixels a sample.
+        pixels: u32,
+        /// First source's channels / 4.
+        a_quads: u32,
+        /// Second source's channels / 4, or 0.
+        b_quads: u32,
+        /// Groups.
+        groups: u32,
+        /// Channels a group, without padding.
+        group_channels: u32,
+        /// Pixels a chunk of `stats`.
+        chunk: u32,
+        /// Chunks a sample.
+        chunks: u32,
+        /// Numerical epsilon.
+        eps: f32,
+        /// 1 to apply SiLU.
+        silu: u32,
+        /// 1 to apply scale and shift.
+        has_scale_shift: u32,
+        /// First `vec4` of the scale in an embedding row.
+        scale_quad: u32,
+        /// First `vec4` of the shift in an embedding row.
+        shift_quad: u32,
+        /// `vec4`s of an embedding row.
+        embedding_stride: u32,
+        /// Unused.
+        pad0: u32,
+        /// Unused.
+        pad1: u32,
+    }
+}
+
+/// `shaders/group_norm.wgsl`.
+pub static GROUP_NORM: Shader = Shader {
+    name: "group_norm",
+    source: include_str!("../../shaders/group_norm.wgsl"),
+    params: GroupNorm::LAYOUT,
+    bindings: &[
+        ("a", Binding::Read),
+        ("b", Binding::Read),
+        ("affine", Binding::Read),
+        ("embedding", Binding::Read),
+        ("positions", Binding::Read),
+        ("partials", Binding::ReadWrite),
+        ("fold", Binding::ReadWrite),
+        ("out", Binding::ReadWrite),
+    ],
+    entry_points: &["stats", "coefficients", "apply"],
+    consts: &[],
+};
+
+/// Pixels whose moments one invocation of `stats` takes.
+const CHUNK: u32 = 32;
+
+/// What a GroupNorm is, besides its tensors.
+pub(super) struct Settings {
+    pub(super) layer: Affine,
+    pub(super) groups: u32,
+    pub(super) eps: f32,
+    pub(super) scale_shift: Option<[Segment; 2]>,
+    pub(super) silu: bool,
+}
+
+pub(super) fn record(
+    r: &mut Recording<'_, '_>,
+    x: &[TensorId],
+    settings: &Settings,
+    out: TensorId,
+) -> Result<()> {
+    let layer = settings.layer;
+    let label = r.graph.param(layer.weight).name.trim_end_matches(".weight").to_owned();
+    let gpu = r.rec.gpu;
+    let mut affine = pack::read(r.graph, r.parameters, layer.weight)?;
+    affine.extend(pack::read(r.graph, r.parameters, layer.bias)?);
+    let affine = gpu.buffer_with(&label, &affine)?;
+    let positions: Vec<u32> =
+        (0..).zip(pack::concatenated(r.graph, x)).filter_map(|(p, channel)| channel.map(|_| p)).collect();
+    let positions_buffer = gpu.buffer_with(&format!("{label}.positions"), &positions)?;
+
+    let pixels = r.graph.tensor(x[0]).pixels();
+    let a_quads = r.graph.tensor(x[0]).quads();
+    let b_quads = x.get(1).map_or(0, |&id| r.graph.tensor(id).quads());
+    let quads = a_quads + b_quads;
+    let conditioning = settings.scale_shift.map(|segments| {
+        let tensor = r.graph.tensor(segments[0].tensor);
+        (tensor.quads(), segments.map(|segment| tensor.quads_before(segment.segment_ix)))
+    });
+    let params = GroupNorm {
+        samples: r.batch,
+        pixels,
+        a_quads,
+        b_quads,
+        groups: settings.groups,
+        group_channels: positions.len() as u32 / settings.groups,
+        chunk: CHUNK,
+        chunks: pixels.div_ceil(CHUNK),
+        eps: settings.eps,
+        silu: settings.silu.into(),
+        has_scale_shift: conditioning.is_some().into(),
+        scale_quad: conditioning.map_or(0, |c| c.1[0]),
+        shift_quad: conditioning.map_or(0, |c| c.1[1]),
+        embedding_stride: conditioning.map_or(0, |c| c.0),
+        pad0: 0,
+        pad1: 0,
+    };
+    let items = r.batch * params.chunks * quads;
+    let partials = r.partials(u64::from(items) * 8)?;
+    let fold = gpu.buffer(&format!("{label}.fold"), u64::from(r.batch * quads) * 12)?;
+    let a = r.activation(x[0]);
+    let b = x.get(1).map_or_else(|| affine.clone(), |&id| r.activation(id));
+    let embedding = settings.scale_shift.map_or_else(|| affine.clone(), |s| r.activation(s[0].tensor));
+    let out = r.activation(out);
+    let args: Vec<Arg<'_>> = [&a, &b, &affine, &embedding, &positions_buffer, &partials, &fold, &out]
+        .into_iter()
+        .map(Arg::from)
+        .collect();
+    let key = |entry| KernelKey::new(&GROUP_NORM, entry);
+    r.rec.dispatch_items(&label, key("stats"), &params, &args, items)?;
+    // `dispatch_items` folds workgroups of 64 items into a grid: one workgroup here for each sample and group.
+    let workgroups = r.batch * settings.groups;
+    r.rec.dispatch_items(&label, key("coefficients"), &params, &args, workgroups * 64)?;
+    r.rec.dispatch_items(&label, key("apply"), &params, &args, r.batch * pixels.div_ceil(4) * quads)
+}

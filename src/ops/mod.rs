@@ -1,0 +1,41 @@
+//! The operations on the GPU, one file each: what a shader binds, its sizes, its dispatches.
+//!
+//! `conv2d.rs` belongs to `shaders/conv2d.wgsl`, and so on. [`Network`] turns the recording of a [`Graph`] into a
+//! plan by them; the sampler records the steps of the chain around it.
+//!
+//! [`Graph`]: crate::graph::Graph
+
+pub mod advance;
+mod attention;
+pub mod chain;
+mod class_embedding;
+mod conv2d;
+mod group_norm;
+mod linear;
+mod network;
+pub mod normals;
+pub mod p_sample;
+mod pack;
+pub mod q_sample;
+mod timestep_embedding;
+
+pub use network::{Network, to_channels_first, to_channels_last};
+
+use crate::gpu::Shader;
+
+/// Every compute shader.
+pub static SHADERS: &[&Shader] = &[
+    &advance::ADVANCE,
+    &attention::ATTENTION,
+    &attention::ATTENTION_TEXEL,
+    &class_embedding::CLASS_EMBEDDING,
+    &conv2d::CONV2D,
+    &conv2d::CONV2D_NAIVE,
+    &conv2d::CONV2D_TEXEL,
+    &group_norm::GROUP_NORM,
+    &linear::LINEAR,
+    &normals::NORMALS,
+    &p_sample::P_SAMPLE,
+    &q_sample::Q_SAMPLE,
+    &timestep_embedding::TIMESTEP_EMBEDDING,
+];

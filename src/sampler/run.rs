@@ -1,0 +1,54 @@
+//! Plays a chain natively: as many steps a submission as its time budget allows, two submissions in flight.
+
+use std::time::{Duration, Instant};
+
+use super::{Frames, Sampler};
+use crate::error::Result;
+
+/// GPU time of one submission: short enough for every watchdog, long enough to hide its cost.
+const BUDGET: Duration = Duration::from_millis(80);
+
+/// Plays `sampler` to the end of its chain; `progress` hears of the steps done. Frames are kept where they are due.
+///
+/// # Errors
+/// If the device is lost or out of memory.
+pub fn run(
+    sampler: &mut Sampler,
+    mut frames: Option<&mut Frames>,
+    mut progress: impl FnMut(u32),
+) -> Result<()> {
+    let gpu = sampler.gpu().clone();
+    let mut steps_per_submit = 1u32;
+    let mut in_flight: Option<(wgpu::SubmissionIndex, u32, u32)> = None;
+    let mut last_done = Instant::now();
+    while sampler.steps_done() < sampler.steps_total() || in_flight.is_some() {
+        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let first = sampler.steps_done();
+        for _ in 0..steps_per_submit {
+            if sampler.steps_done() == 0
+                && let Some(frames) = frames.as_deref_mut()
+            {
+                frames.keep(sampler, &mut encoder);
+            }
+            sampler.step(&mut encoder);
+            if let Some(frames) = frames.as_deref_mut() {
+                frames.keep(sampler, &mut encoder);
+            }
+        }
+        let encoded = sampler.steps_done() - first;
+        let submitted = (encoded > 0).then(|| gpu.queue().submit([encoder.finish()]));
+        if let Some((index, steps, done)) = in_flight.take() {
+            let wait = wgpu::PollType::Wait { submission_index: Some(index), timeout: None };
+            // A lost device ends the wait early; `check` below reports it.
+            let _ = gpu.device().poll(wait);
+            gpu.check()?;
+            let took = last_done.elapsed();
+            last_done = Instant::now();
+            let per_step = took.as_secs_f64() / f64::from(steps.max(1));
+            steps_per_submit = ((BUDGET.as_secs_f64() / per_step) as u32).clamp(1, 2 * steps.max(1));
+            progress(done);
+        }
+        in_flight = submitted.map(|index| (index, encoded, sampler.steps_done()));
+    }
+    Ok(())
+}

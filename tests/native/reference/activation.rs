@@ -1,0 +1,73 @@
+//! One sample of a tensor, in f64.
+
+/// One sample of a tensor: [height · width, channels], channels last and without padding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activation {
+    pub height: usize,
+    pub width: usize,
+    pub channels: usize,
+    pub data: Vec<f64>,
+}
+
+impl Activation {
+    /// All zeros.
+    pub fn zeros([height, width]: [usize; 2], channels: usize) -> Self {
+        Self { height, width, channels, data: vec![0.0; height * width * channels] }
+    }
+
+    /// An embedding: one pixel.
+    pub fn embedding(data: Vec<f64>) -> Self {
+        Self { height: 1, width: 1, channels: data.len(), data }
+    }
+
+    /// From a picture at a public edge; `planes`: [C, H, W].
+    pub fn from_planes([height, width]: [usize; 2], channels: usize, planes: &[f32]) -> Self {
+        let pixels = height * width;
+        assert_eq!(planes.len(), channels * pixels, "{channels} planes of {height} × {width}");
+        let mut picture = Self::zeros([height, width], channels);
+        for pixel in 0..pixels {
+            for c in 0..channels {
+                picture.data[pixel * channels + c] = planes[c * pixels + pixel].into();
+            }
+        }
+        picture
+    }
+
+    /// As a picture at a public edge: [C, H, W].
+    pub fn to_planes(&self) -> Vec<f64> {
+        let pixels = self.height * self.width;
+        (0..self.channels).flat_map(|c| (0..pixels).map(move |p| self.data[p * self.channels + c])).collect()
+    }
+
+    /// The channels of one pixel.
+    pub fn pixel(&self, pixel: usize) -> &[f64] {
+        &self.data[pixel * self.channels..][..self.channels]
+    }
+
+    /// The channels of one pixel.
+    pub fn pixel_mut(&mut self, pixel: usize) -> &mut [f64] {
+        &mut self.data[pixel * self.channels..][..self.channels]
+    }
+
+    /// The channels of `parts` side by side.
+    pub fn concatenation(parts: &[&Self]) -> Self {
+        let size = [parts[0].height, parts[0].width];
+        assert!(parts.iter().all(|part| [part.height, part.width] == size), "parts of different sizes");
+        let mut whole = Self::zeros(size, parts.iter().map(|part| part.channels).sum());
+        whole.data.clear();
+        for pixel in 0..size[0] * size[1] {
+            whole.data.extend(parts.iter().flat_map(|part| part.pixel(pixel)));
+        }
+        whole
+    }
+}
+
+#[test]
+fn planes_and_channels_last_are_the_same_picture() {
+    let planes: Vec<f32> = (0..2 * 3 * 5).map(|i| i as f32).collect();
+    let picture = Activation::from_planes([3, 5], 2, &planes);
+    assert_eq!(picture.pixel(4), [4.0, 19.0]);
+    assert_eq!(picture.to_planes(), (0..30).map(f64::from).collect::<Vec<_>>());
+    let twice = Activation::concatenation(&[&picture, &picture]);
+    assert_eq!((twice.channels, twice.pixel(4)), (4, [4.0, 19.0, 4.0, 19.0].as_slice()));
+}

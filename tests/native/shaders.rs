@@ -1,0 +1,290 @@
+//! Every shader is what its Rust side believes, and no more than a browser's default limits allow.
+//!
+//! naga parses and validates each with every combination of its consts, and its reflection is compared with
+//! [`Shader`]'s parameter struct, bindings and entry points.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use ddpm::gpu::{Binding, ParamsLayout, Shader, assemble};
+use ddpm::ops::SHADERS;
+use naga::proc::Layouter;
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{AddressSpace, ImageClass, ImageDimension, Module, ScalarKind, ShaderStage, StorageAccess, TypeInner};
+
+/// WebGPU's default limits.
+const MAX_STORAGE_BUFFERS: usize = 8;
+const MAX_WORKGROUP_BYTES: u32 = 16 << 10;
+const MAX_INVOCATIONS: u32 = 256;
+
+/// What naga says of a shader's interface.
+#[derive(Debug)]
+struct Reflection {
+    params: Option<StructLayout>,
+    /// From binding 1 on.
+    bindings: Vec<(String, Option<Binding>)>,
+    entry_points: Vec<String>,
+    /// What breaks a rule by itself: a limit, a group, a gap in the bindings.
+    faults: Vec<String>,
+}
+
+#[derive(Debug, PartialEq)]
+struct StructLayout {
+    name: String,
+    size: usize,
+    fields: Vec<(String, usize)>,
+}
+
+impl StructLayout {
+    fn of(module: &Module, ty: naga::Handle<naga::Type>) -> Option<Self> {
+        let ty = &module.types[ty];
+        let TypeInner::Struct { members, span } = &ty.inner else { return None };
+        let fields = members.iter().map(|m| (m.name.clone().unwrap_or_default(), m.offset as usize)).collect();
+        Some(Self { name: ty.name.clone().unwrap_or_default(), size: *span as usize, fields })
+    }
+
+    fn is(&self, layout: &ParamsLayout) -> bool {
+        let fields = self.fields.iter().map(|(name, offset)| (name.as_str(), *offset));
+        self.name == layout.name && self.size == layout.size && fields.eq(layout.fields.iter().copied())
+    }
+}
+
+/// Parses and validates with what WebGPU has without any feature.
+fn validated(name: &str, text: &str) -> Result<(Module, ModuleInfo), String> {
+    let module = naga::front::wgsl::parse_str(text).map_err(|e| e.emit_to_string_with_path(text, name))?;
+    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+        .validate(&module)
+        .map_err(|e| e.emit_to_string_with_path(text, name))?;
+    Ok((module, info))
+}
+
+fn reflect(module: &Module, info: &ModuleInfo) -> Reflection {
+    let mut layouter = Layouter::default();
+    layouter.update(module.to_ctx()).expect("a validated module");
+    let mut faults = Vec::new();
+
+    let mut bound: Vec<_> = module.global_variables.iter().filter_map(|(_, v)| Some((v.binding?, v))).collect();
+    bound.sort_by_key(|(at, _)| (at.group, at.binding));
+    for (place, (at, variable)) in bound.iter().enumerate() {
+        if (at.group, at.binding) != (0, place as u32) {
+            let name = variable.name.as_deref().unwrap_or_default();
+            faults.push(format!("{name}: @group({}) @binding({}), expected 0 and {place}", at.group, at.binding));
+        }
+    }
+    let params = bound.first().filter(|(_, v)| v.space == AddressSpace::Uniform && v.name.as_deref() == Some("params"));
+    let params = params.and_then(|(_, v)| StructLayout::of(module, v.ty));
+    let bindings: Vec<_> = bound
+        .iter()
+        .skip(1)
+        .map(|(_, v)| (v.name.clone().unwrap_or_default(), binding_of(v.space, &module.types[v.ty].inner)))
+        .collect();
+    let storage = bound.iter().filter(|(_, v)| matches!(v.space, AddressSpace::Storage { .. })).count();
+    if storage > MAX_STORAGE_BUFFERS {
+        faults.push(format!("{storage} storage buffers"));
+    }
+
+    for (ix, entry) in module.entry_points.iter().enumerate() {
+        let used = info.get_entry_point(ix);
+        let shared = module.global_variables.iter().filter(|(handle, variable)| {
+            variable.space == AddressSpace::WorkGroup && !used[*handle].is_empty()
+        });
+        let bytes: u32 = shared.map(|(_, variable)| layouter[variable.ty].size.next_multiple_of(16)).sum();
+        let invocations: u32 = entry.workgroup_size.iter().product();
+        if entry.stage != ShaderStage::Compute || bytes > MAX_WORKGROUP_BYTES || invocations > MAX_INVOCATIONS {
+            let stage = entry.stage;
+            faults.push(format!("{}: {stage:?}, {bytes} bytes, {invocations} invocations", entry.name));
+        }
+    }
+    let entry_points = module.entry_points.iter().map(|entry| entry.name.clone()).collect();
+    Reflection { params, bindings, entry_points, faults }
+}
+
+fn binding_of(space: AddressSpace, ty: &TypeInner) -> Option<Binding> {
+    match (space, ty) {
+        (AddressSpace::Storage { access }, _) if access == StorageAccess::LOAD => Some(Binding::Read),
+        (AddressSpace::Storage { .. }, _) => Some(Binding::ReadWrite),
+        (
+            AddressSpace::Handle,
+            TypeInner::Image {
+                dim: ImageDimension::D2,
+                arrayed: false,
+                class: ImageClass::Sampled { kind: ScalarKind::Float, multi: false },
+            },
+        ) => Some(Binding::Texels),
+        _ => None,
+    }
+}
+
+/// Where `shader` and its reflection differ, and the rules it breaks.
+fn differences(shader: &Shader, found: &Reflection) -> Vec<String> {
+    let mut differences = found.faults.clone();
+    if !found.params.as_ref().is_some_and(|params| params.is(&shader.params)) {
+        differences.push(format!("params: {:?}, the shader has {:?}", shader.params, found.params));
+    }
+    if shader.params.size % 16 != 0 {
+        differences.push(format!("params: {} bytes, expected a multiple of 16", shader.params.size));
+    }
+    let bindings: Vec<_> = shader.bindings.iter().map(|(name, binding)| (name.to_string(), Some(*binding))).collect();
+    if bindings != found.bindings {
+        differences.push(format!("bindings: {bindings:?}, the shader has {:?}", found.bindings));
+    }
+    if shader.entry_points != found.entry_points {
+        differences.push(format!("entry points: {:?}, the shader has {:?}", shader.entry_points, found.entry_points));
+    }
+    differences
+}
+
+/// Every combination of the values of a shader's consts.
+fn combinations(shader: &Shader) -> Vec<Vec<u32>> {
+    shader.consts.iter().fold(vec![vec![]], |combinations, (_, values)| {
+        let extended = |c: Vec<u32>| values.iter().map(move |value| [c.as_slice(), &[*value]].concat());
+        combinations.into_iter().flat_map(extended).collect()
+    })
+}
+
+fn problems(shader: &Shader) -> Vec<String> {
+    let of_one = |consts: Vec<u32>| match validated(shader.name, &assemble(shader, &consts)) {
+        Ok((module, info)) => differences(shader, &reflect(&module, &info)),
+        Err(error) => vec![error],
+    };
+    combinations(shader).into_iter().flat_map(of_one).collect()
+}
+
+#[test]
+fn shaders_are_what_rust_believes() {
+    for shader in SHADERS {
+        let problems = problems(shader);
+        assert!(problems.is_empty(), "{}: {}", shader.name, problems.join("\n"));
+        println!("{}: {} variants", shader.name, combinations(shader).len());
+    }
+}
+
+#[test]
+fn wrong_beliefs_are_seen() {
+    fn altered(shader: &Shader, alter: impl FnOnce(&mut Shader)) -> Vec<String> {
+        let Shader { name, source, params, bindings, entry_points, consts } = *shader;
+        let mut shader = Shader { name, source, params, bindings, entry_points, consts };
+        alter(&mut shader);
+        problems(&shader)
+    }
+    const RIGHT: Shader = Shader {
+        name: "right",
+        source: "struct Sizes { count: u32, scale: f32, pad0: u32, pad1: u32 }
+            @group(0) @binding(0) var<uniform> params: Sizes;
+            @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+            @group(0) @binding(2) var table: texture_2d<f32>;
+            @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
+            const TILE: u32 = 8u;
+            var<workgroup> sh_x: array<vec4<f32>, TILE * 64>;
+            @compute @workgroup_size(TILE) fn scale(@builtin(global_invocation_id) id: vec3<u32>) {
+                sh_x[0] = textureLoad(table, vec2<u32>(0u), 0);
+                out[id.x] = params.scale * x[id.x] + sh_x[0];
+            }",
+        params: ParamsLayout {
+            name: "Sizes",
+            size: 16,
+            fields: &[("count", 0), ("scale", 4), ("pad0", 8), ("pad1", 12)],
+        },
+        bindings: &[("x", Binding::Read), ("table", Binding::Texels), ("out", Binding::ReadWrite)],
+        entry_points: &["scale"],
+        consts: &[("TILE", &[4, 16])],
+    };
+    assert_eq!(problems(&RIGHT), Vec::<String>::new());
+    type Alteration = (&'static str, fn(&mut Shader));
+    let alterations: [Alteration; 14] = [
+        ("the struct's name", |s| s.params.name = "Size"),
+        ("its size", |s| s.params.size = 32),
+        ("a field's name", |s| s.params.fields = &[("n", 0), ("scale", 4), ("pad0", 8), ("pad1", 12)]),
+        ("a field's offset", |s| s.params.fields = &[("count", 0), ("scale", 8), ("pad0", 4), ("pad1", 12)]),
+        ("a field too few", |s| s.params.fields = &[("count", 0), ("scale", 4), ("pad0", 8)]),
+        ("a binding's name", |s| {
+            s.bindings = &[("y", Binding::Read), ("table", Binding::Texels), ("out", Binding::ReadWrite)]
+        }),
+        ("a binding's access", |s| {
+            s.bindings = &[("x", Binding::ReadWrite), ("table", Binding::Texels), ("out", Binding::ReadWrite)]
+        }),
+        ("a binding's kind", |s| {
+            s.bindings = &[("x", Binding::Read), ("table", Binding::Read), ("out", Binding::ReadWrite)]
+        }),
+        ("a binding too few", |s| s.bindings = &[("x", Binding::Read), ("table", Binding::Texels)]),
+        ("the bindings' order", |s| {
+            s.bindings = &[("table", Binding::Texels), ("x", Binding::Read), ("out", Binding::ReadWrite)]
+        }),
+        ("the entry point", |s| s.entry_points = &["scales"]),
+        ("an entry point too many", |s| s.entry_points = &["scale", "shift"]),
+        ("more workgroup memory than there is", |s| s.consts = &[("TILE", &[4, 17])]),
+        ("no valid WGSL", |s| s.source = "fn scale() -> f32 { return 1u; }"),
+    ];
+    for (what, alter) in alterations {
+        let problems = altered(&RIGHT, alter);
+        println!("{what}: {problems:?}");
+        assert!(!problems.is_empty(), "{what} was not seen");
+    }
+    for what in ["enable f16; fn f(x: f16) {}", "fn f(x: f32) -> f32 { return subgroupAdd(x); }"] {
+        assert!(validated("a feature", what).is_err(), "{what}");
+    }
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// Stem and text of every WGSL file of a folder, its own folders left out.
+fn wgsl_files(name: &str) -> Vec<(String, String)> {
+    let entries = std::fs::read_dir(folder(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let files = entries.map(|entry| entry.expect(name).path()).filter(|path| path.extension().is_some());
+    let mut files: Vec<_> = files
+        .map(|path| {
+            assert_eq!(path.extension().and_then(|e| e.to_str()), Some("wgsl"), "{}", path.display());
+            let stem = path.file_stem().expect("a name").to_str().expect("UTF-8").to_owned();
+            (stem, std::fs::read_to_string(&path).expect("readable"))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn imports(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| line.strip_prefix("//#import ")).map(str::trim)
+}
+
+/// The page draws with this one; no compute shader.
+const RENDER_SHADERS: [&str; 1] = ["display"];
+
+#[test]
+fn every_file_is_a_shader_or_an_include_in_use() {
+    let files = wgsl_files("shaders");
+    let known: BTreeSet<&str> = SHADERS.iter().map(|shader| shader.name).collect();
+    assert_eq!(known.len(), SHADERS.len(), "two shaders of one name");
+    let mut stems: BTreeSet<&str> = files.iter().map(|(stem, _)| stem.as_str()).collect();
+    for name in RENDER_SHADERS {
+        stems.remove(name);
+    }
+    assert_eq!(stems, known, "files in shaders/, and ops::SHADERS");
+    for shader in SHADERS {
+        let (_, text) = files.iter().find(|(stem, _)| stem == shader.name).expect("compared above");
+        assert_eq!(shader.source, text, "{} is not its file", shader.name);
+    }
+
+    let includes = wgsl_files("shaders/include");
+    let used: BTreeSet<&str> = files.iter().chain(&includes).flat_map(|(_, text)| imports(text)).collect();
+    let names: BTreeSet<&str> = includes.iter().map(|(stem, _)| stem.as_str()).collect();
+    assert_eq!(used, names, "imports, and files in shaders/include/");
+}
+
+/// The render shader, and those of the tests.
+#[test]
+fn shaders_outside_of_ops_are_valid() {
+    let render = wgsl_files("shaders").into_iter().filter(|(stem, _)| RENDER_SHADERS.contains(&stem.as_str()));
+    for (stem, text) in render.chain(wgsl_files("tests/native/shaders")) {
+        let shader = Shader {
+            name: "outside",
+            source: text.leak(),
+            params: ParamsLayout { name: "", size: 0, fields: &[] },
+            bindings: &[],
+            entry_points: &[],
+            consts: &[],
+        };
+        validated(&stem, &assemble(&shader, &[])).unwrap_or_else(|e| panic!("{e}"));
+    }
+}
