@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Texels (`vec4<f32>`) in a row of a [`Texels`] texture; shaders split a linear index by it.
 pub const TEXEL_ROW: u32 = 1024;
 
-/// A storage buffer of f32 or u32 words. Its size is padded to whole rows of texels.
+/// A storage buffer of f32 or u32 words. Its size is padded to whole rows of texels, if it is not small.
 #[derive(Clone)]
 pub struct Buffer {
     pub(super) raw: wgpu::Buffer,
@@ -54,7 +54,7 @@ impl GpuContext {
     pub fn buffer(&self, label: &str, words: u64) -> Result<Buffer> {
         let bytes = words.max(4) * 4;
         let padded = bytes.next_multiple_of(u64::from(TEXEL_ROW) * 16);
-        // Small buffers are never copied to texels, so they need no padding.
+        // Less than a quarter of a row is not worth the padding.
         let size = if bytes < 4096 { bytes.next_multiple_of(16) } else { padded };
         let limits = self.device().limits();
         let limit = u64::from(limits.max_storage_buffer_binding_size).min(limits.max_buffer_size);

@@ -180,7 +180,8 @@ impl Plan {
 }
 
 fn copy_to_texels(encoder: &mut wgpu::CommandEncoder, from: &Buffer, to: &Texels) {
-    let rows = from.texel_rows();
+    // A buffer of less than a row is not padded to a whole one.
+    let width = (from.raw.size() / 16).min(u64::from(TEXEL_ROW)) as u32;
     encoder.copy_buffer_to_texture(
         wgpu::TexelCopyBufferInfo {
             buffer: &from.raw,
@@ -191,6 +192,6 @@ fn copy_to_texels(encoder: &mut wgpu::CommandEncoder, from: &Buffer, to: &Texels
             },
         },
         to.raw.as_image_copy(),
-        wgpu::Extent3d { width: TEXEL_ROW, height: rows, depth_or_array_layers: 1 },
+        wgpu::Extent3d { width, height: from.texel_rows(), depth_or_array_layers: 1 },
     );
 }

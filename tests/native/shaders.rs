@@ -213,7 +213,7 @@ fn wrong_beliefs_are_seen() {
         ("the entry point", |s| s.entry_points = &["scales"]),
         ("an entry point too many", |s| s.entry_points = &["scale", "shift"]),
         ("more workgroup memory than there is", |s| s.consts = &[("TILE", &[4, 17])]),
-        ("no valid WGSL", |s| s.source = "fn scale() -> f32 { return 1u; }"),
+        ("no valid WGSL", |s| (s.source, s.consts) = ("fn scale() -> f32 { return 1u; }", &[])),
     ];
     for (what, alter) in alterations {
         let problems = altered(&RIGHT, alter);

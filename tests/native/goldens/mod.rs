@@ -1,14 +1,21 @@
 //! Whole U-Nets: the twins against diffusers' outputs, the GPU against both.
 
+mod configurations;
+
 use std::borrow::Cow;
 
 use ddpm::checkpoint::{Checkpoint, folder};
 use ddpm::error::Result;
 use ddpm::graph::{Graph, Parameters, unet};
+use ddpm::ops::Network;
 
 use super::compare::{assert_fails, assert_max_abs};
 use super::fixtures::{Fixture, Tensor, path};
+use super::gpu::{block_on, tilings};
 use super::reference::Twin;
+
+/// max |Δ| of a whole network in f32.
+const TOLERANCE: f64 = 1e-4;
 
 /// A U-Net of tests/fixtures/unet, an input and diffusers' output for it.
 struct Golden {
@@ -57,5 +64,21 @@ fn the_twins_follow_diffusers() {
         let mut spoilt = found;
         spoilt[7] += 1e-4;
         assert_fails(golden.name, || assert_max_abs("spoilt", &spoilt, &golden.output.data, 1e-5));
+    }
+}
+
+#[test]
+fn the_gpu_follows_diffusers_in_every_tiling() {
+    for golden in Golden::all() {
+        for (tile, gpu) in tilings() {
+            let name = format!("{}, {tile:?}", golden.name);
+            let batch = golden.timesteps.len() as u32;
+            let network = Network::new(gpu, &golden.graph, &golden, batch).expect(&name);
+            let found = network.predict(gpu, &golden.x.data, &golden.timesteps, golden.labels.as_deref());
+            let mut found = block_on(found).expect(&name);
+            assert_max_abs(&name, &found, &golden.output.data, TOLERANCE);
+            found[7] += 1e-3;
+            assert_fails(&name, || assert_max_abs("spoilt", &found, &golden.output.data, TOLERANCE));
+        }
     }
 }

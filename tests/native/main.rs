@@ -1,0 +1,19 @@
+//! The native tests, one binary: the host's mathematics, the kernels, whole networks, files.
+//!
+//! They need an adapter, if only a software one; `gpu.rs` says which is taken.
+
+mod compare;
+mod fixtures;
+mod gpu;
+mod reference;
+
+mod checkpoint;
+mod diffusion;
+mod fuzz;
+mod goldens;
+mod kernels;
+mod layers;
+mod normality;
+mod rng;
+mod schedule;
+mod shaders;
