@@ -289,12 +289,7 @@ async fn default_adapter(
 }
 
 fn default_tile(summary: &AdapterSummary) -> Tile {
-    match (summary.cpu, summary.name.contains("llvmpipe")) {
-        (true, true) => Tile::Registers { pixels: 8 },
-        // SwiftShader's compiler takes 25 s for a kernel of 8 pixels, 0.1 s for one of 4.
-        (true, false) => Tile::Registers { pixels: 4 },
-        (false, _) => Tile::Workgroup { size: 32 },
-    }
+    if summary.cpu { Tile::Registers { pixels: 4 } } else { Tile::Workgroup { size: 32 } }
 }
 
 fn uncaptured(error: &wgpu::Error) -> Error {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::context::GpuContext;
+use crate::error::{Error, ErrorKind, Result};
 
 /// Name, size and fields of a uniform block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,14 @@ pub struct Shader {
     pub entry_points: &'static [&'static str],
     /// `const`s that are set for each kernel, and the values in use.
     pub consts: &'static [(&'static str, &'static [u32])],
+}
+
+impl Shader {
+    /// Every combination of the consts' values in use.
+    pub fn const_sets(&self) -> Vec<[u32; 2]> {
+        let values = |ix: usize| self.consts.get(ix).map_or(&[0][..], |(_, values)| values);
+        values(0).iter().flat_map(|&first| values(1).iter().map(move |&second| [first, second])).collect()
+    }
 }
 
 /// One kernel: an entry point of a shader with its consts set.
@@ -162,9 +171,22 @@ pub fn assemble(shader: &Shader, consts: &[u32]) -> String {
 }
 
 impl GpuContext {
-    /// Compiles a kernel unless it is there already.
-    pub fn compile(&self, key: KernelKey) {
+    /// Whether a kernel is there already.
+    pub fn is_compiled(&self, key: KernelKey) -> bool {
+        self.inner.kernels.lock().is_ok_and(|kernels| kernels.contains_key(&key))
+    }
+
+    /// Compiles a kernel unless it is there already, and waits until the driver has.
+    ///
+    /// # Errors
+    /// If the driver refuses it.
+    pub async fn compile_and_wait(&self, key: KernelKey) -> Result<()> {
+        let scope = self.device().push_error_scope(wgpu::ErrorFilter::Validation);
         self.kernel(key);
+        scope.pop().await.map_or(Ok(()), |e| {
+            let text = format!("the GPU's driver refuses {}: {e}", key.shader.name);
+            Err(Error::new(ErrorKind::SelfTest, text))
+        })
     }
 
     pub(super) fn kernel(&self, key: KernelKey) -> Arc<CompiledKernel> {

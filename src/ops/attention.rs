@@ -54,6 +54,14 @@ pub static ATTENTION_TEXEL: Shader = Shader {
     consts: &[],
 };
 
+/// The shader for `tile`.
+pub(super) fn shader(tile: Tile) -> &'static Shader {
+    match tile {
+        Tile::Naive | Tile::Workgroup { .. } => &ATTENTION,
+        Tile::Registers { .. } => &ATTENTION_TEXEL,
+    }
+}
+
 pub(super) fn record(
     r: &mut Recording<'_, '_>,
     qkv: TensorId,
@@ -79,18 +87,18 @@ pub(super) fn record(
     let tiles = r.batch * heads * tokens.div_ceil(4);
     let [score_tiles, output_tiles] = [params.token_quads, params.head_quads].map(|q| tiles * q.div_ceil(2));
     let [scores_entry, softmax_entry, output_entry] = [ENTRY_POINTS[0], ENTRY_POINTS[1], ENTRY_POINTS[2]];
+    let shader = shader(r.rec.gpu.tile());
+    let key = |entry| KernelKey::new(shader, entry);
     if let Tile::Registers { .. } = r.rec.gpu.tile() {
         let qkv = r.texels_of(&qkv)?;
         let weights = r.weight_texels(&scores)?;
         let args = [(&qkv).into(), (&weights).into(), (&scores).into(), (&out).into()];
-        let key = |entry| KernelKey::new(&ATTENTION_TEXEL, entry);
         r.rec.dispatch_items(&label, key(scores_entry), &params, &args, score_tiles)?;
         r.rec.dispatch_items(&label, key(softmax_entry), &params, &args, rows)?;
         r.rec.copy_to_texels(&scores, &weights);
         r.rec.dispatch_items(&label, key(output_entry), &params, &args, output_tiles)
     } else {
         let args = [(&qkv).into(), (&scores).into(), (&out).into()];
-        let key = |entry| KernelKey::new(&ATTENTION, entry);
         r.rec.dispatch_items(&label, key(scores_entry), &params, &args, score_tiles)?;
         r.rec.dispatch_items(&label, key(softmax_entry), &params, &args, rows)?;
         r.rec.dispatch_items(&label, key(output_entry), &params, &args, output_tiles)

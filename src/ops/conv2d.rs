@@ -137,6 +137,23 @@ pub static CONV2D_TEXEL: Shader = Shader {
     consts: &[("PIXELS", &[4, 8]), ("QUADS", &[1, 4])],
 };
 
+/// Quads of output channels that an invocation of `conv2d_texel` has.
+fn texel_tile_quads(out_quads: u32) -> u32 {
+    if out_quads == 1 { 1 } else { 4 }
+}
+
+/// The kernel of a convolution to `out_quads` quads of channels under `tile`.
+pub(super) fn kernel(tile: Tile, out_quads: u32) -> KernelKey {
+    match tile {
+        Tile::Naive => KernelKey::new(&CONV2D_NAIVE, "conv2d_naive"),
+        Tile::Workgroup { size } => KernelKey { shader: &CONV2D, entry_point: "conv2d", consts: [size, 0] },
+        Tile::Registers { pixels } => {
+            let consts = [pixels, texel_tile_quads(out_quads)];
+            KernelKey { shader: &CONV2D_TEXEL, entry_point: "conv2d_texel", consts }
+        }
+    }
+}
+
 pub(super) fn record(r: &mut Recording<'_, '_>, op: &graph::Conv2d) -> Result<()> {
     let label = r.graph.param(op.layers[0].weight).name.trim_end_matches(".weight").to_owned();
     let channels = Channels::of(r.graph, &op.x, op.out);
@@ -147,6 +164,7 @@ pub(super) fn record(r: &mut Recording<'_, '_>, op: &graph::Conv2d) -> Result<()
     let out = r.activation(op.out);
     let sizes = sizes(r, op);
     let taps = (op.kernel * op.kernel) as usize;
+    let key = kernel(r.rec.gpu.tile(), sizes.out_quads);
     match r.rec.gpu.tile() {
         Tile::Naive | Tile::Workgroup { .. } => {
             let width = sizes.out_quads as usize * 4;
@@ -157,20 +175,18 @@ pub(super) fn record(r: &mut Recording<'_, '_>, op: &graph::Conv2d) -> Result<()
             let args: Vec<Arg<'_>> =
                 [&a, &b, &weights, &bias, &embedding, &residual, &out].into_iter().map(Arg::from).collect();
             if let Tile::Workgroup { size } = r.rec.gpu.tile() {
-                let key = KernelKey { shader: &CONV2D, entry_point: "conv2d", consts: [size, 0] };
                 let groups = [sizes.rows.div_ceil(size), (sizes.out_quads * 4).div_ceil(size), 1];
                 r.rec.dispatch(&label, key, &sizes, &args, groups)
             } else {
-                let key = KernelKey::new(&CONV2D_NAIVE, "conv2d_naive");
                 r.rec.dispatch_items(&label, key, &sizes, &args, sizes.rows * sizes.out_quads)
             }
         }
         Tile::Registers { pixels } => {
-            let quads = if sizes.out_quads == 1 { 1 } else { 4 };
+            let quads = texel_tile_quads(sizes.out_quads);
             let width = sizes.out_quads.next_multiple_of(quads) as usize * 4;
             let weights = pack::weights(r.graph, r.parameters, &op.layers, &channels, taps, width)?;
             let weights = r.rec.gpu.texels_with(&format!("{label}.weight"), weights)?;
-            let tile = RegisterTile { pixels, quads, sizes, label: &label };
+            let tile = RegisterTile { key, pixels, quads, sizes, label: &label };
             let operands = Operands { weights, bias, embedding, residual, out };
             let mut k_offset = 0;
             for &source in &op.x {
@@ -209,6 +225,7 @@ fn sizes(r: &Recording<'_, '_>, op: &graph::Conv2d) -> Conv2d {
 }
 
 struct RegisterTile<'a> {
+    key: KernelKey,
     pixels: u32,
     quads: u32,
     sizes: Conv2d,
@@ -263,8 +280,6 @@ fn record_from_texels(
         (&operands.residual).into(),
         (&operands.out).into(),
     ];
-    let consts = [tile.pixels, tile.quads];
-    let key = KernelKey { shader: &CONV2D_TEXEL, entry_point: "conv2d_texel", consts };
     let groups = [sizes.rows.div_ceil(16 * tile.pixels), sizes.out_quads.div_ceil(tile.quads), 1];
-    r.rec.dispatch(tile.label, key, &params, &args, groups)
+    r.rec.dispatch(tile.label, tile.key, &params, &args, groups)
 }

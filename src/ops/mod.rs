@@ -21,7 +21,8 @@ mod timestep_embedding;
 
 pub use network::{Network, to_channels_first, to_channels_last};
 
-use crate::gpu::Shader;
+use crate::gpu::{KernelKey, Shader, Tile};
+use crate::graph::{Graph, Op};
 
 /// Every compute shader.
 pub static SHADERS: &[&Shader] = &[
@@ -39,3 +40,24 @@ pub static SHADERS: &[&Shader] = &[
     &q_sample::Q_SAMPLE,
     &timestep_embedding::TIMESTEP_EMBEDDING,
 ];
+
+/// The kernels that [`Network::new`] needs for `graph` under `tile`: to be compiled one at a time before it.
+pub fn kernels(graph: &Graph, tile: Tile) -> Vec<KernelKey> {
+    let mut keys: Vec<KernelKey> = Vec::new();
+    for op in &graph.ops {
+        let needed = match op {
+            Op::TimestepEmbedding { .. } => all_entries(&timestep_embedding::TIMESTEP_EMBEDDING),
+            Op::ClassEmbedding { .. } => all_entries(&class_embedding::CLASS_EMBEDDING),
+            Op::Linear { .. } => all_entries(&linear::LINEAR),
+            Op::Conv2d(conv) => vec![conv2d::kernel(tile, graph.tensor(conv.out).quads())],
+            Op::GroupNorm { .. } => all_entries(&group_norm::GROUP_NORM),
+            Op::Attention { .. } => all_entries(attention::shader(tile)),
+        };
+        keys.extend(needed.into_iter().filter(|key| !keys.contains(key)).collect::<Vec<_>>());
+    }
+    keys
+}
+
+fn all_entries(shader: &'static Shader) -> Vec<KernelKey> {
+    shader.entry_points.iter().map(|entry_point| KernelKey::new(shader, entry_point)).collect()
+}

@@ -88,6 +88,14 @@ pub struct StepBuffers<'a> {
     pub pred_noise: &'a Buffer,
 }
 
+/// The kernel of a step.
+pub fn entry_point(step: ReverseStep) -> &'static str {
+    match step {
+        ReverseStep::Ancestral => "p_sample",
+        ReverseStep::Ddim(_) => "ddim_step",
+    }
+}
+
 /// Records one reverse step; `guidance` is w where both branches were evaluated.
 ///
 /// # Errors
@@ -125,10 +133,7 @@ pub fn record(
         guidance: guidance.unwrap_or(0.0),
         ..PSample::default()
     };
-    let entry_point = match step {
-        ReverseStep::Ancestral => "p_sample",
-        ReverseStep::Ddim(_) => "ddim_step",
-    };
+    let entry_point = entry_point(step);
     let args = [
         buffers.chain.into(),
         buffers.steps.into(),

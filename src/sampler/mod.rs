@@ -15,7 +15,7 @@ pub use run::run;
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
-use crate::gpu::{Buffer, GpuContext, Plan, Recorder};
+use crate::gpu::{Buffer, GpuContext, KernelKey, Plan, Recorder};
 use crate::graph::{Tensor, unet};
 use crate::ops::chain::{Chain, Picture, StepCoefficients};
 use crate::ops::p_sample::{self, ReverseStep, StepBuffers};
@@ -23,6 +23,22 @@ use crate::ops::{Network, advance, normals, to_channels_first, to_channels_last}
 use crate::rng::Stream;
 use crate::schedule;
 use crate::spec::VarianceType;
+
+/// The kernels that [`Sampler::new`] needs besides the network's.
+pub fn kernels(method: Method) -> Vec<KernelKey> {
+    vec![
+        KernelKey::new(&normals::NORMALS, "normals"),
+        KernelKey::new(&p_sample::P_SAMPLE, p_sample::entry_point(step_kind(method))),
+        KernelKey::new(&advance::ADVANCE, "advance"),
+    ]
+}
+
+fn step_kind(method: Method) -> ReverseStep {
+    match method {
+        Method::Ddpm => ReverseStep::Ancestral,
+        Method::Ddim { pred_noise, .. } => ReverseStep::Ddim(pred_noise),
+    }
+}
 
 /// A batch of chains on the GPU, somewhere between x_T and the pictures.
 pub struct Sampler {
@@ -92,10 +108,7 @@ impl Sampler {
             pred_x_start: &pred_x_start,
             pred_noise: &pred_noise,
         };
-        let step = match options.method {
-            Method::Ddpm => ReverseStep::Ancestral,
-            Method::Ddim { pred_noise, .. } => ReverseStep::Ddim(pred_noise),
-        };
+        let step = step_kind(options.method);
         p_sample::record(&mut rec, &picture, spec, step, branches.guidance, &buffers)?;
         let rows = network.batch();
         advance::record(&mut rec, steps.len() as u32, rows, &steps_buffer, &chain, &network.timesteps)?;

@@ -9,7 +9,7 @@ use ddpm::gpu::{GpuContext, Tile};
 pub use pollster::block_on;
 
 /// Every way to tile convolutions and matrix products.
-pub const TILES: [Tile; 5] = [
+const TILES: [Tile; 5] = [
     Tile::Naive,
     Tile::Workgroup { size: 32 },
     Tile::Workgroup { size: 64 },
@@ -22,10 +22,17 @@ pub fn gpu() -> &'static GpuContext {
     static GPU: OnceLock<GpuContext> = OnceLock::new();
     GPU.get_or_init(|| {
         let wanted = std::env::var("DDPM_ADAPTER").ok();
-        let gpu = block_on(GpuContext::request(wanted.as_deref())).expect("an adapter, if only a software one");
+        let gpu =
+            block_on(GpuContext::request(wanted.as_deref())).expect("an adapter, if only a software one");
         let adapter = gpu.adapter();
         // Past the test harness, which keeps the output of tests that pass to itself.
-        let line = format!("adapter: {} ({}, {}), {:?}\n", adapter.name, adapter.backend, adapter.driver, gpu.tile());
+        let line = format!(
+            "adapter: {} ({}, {}), {:?}\n",
+            adapter.name,
+            adapter.backend,
+            adapter.driver,
+            gpu.tile()
+        );
         let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
         gpu
     })
@@ -36,9 +43,4 @@ pub fn tilings() -> impl Iterator<Item = (Tile, &'static GpuContext)> {
     static TILINGS: OnceLock<[GpuContext; TILES.len()]> = OnceLock::new();
     let contexts = TILINGS.get_or_init(|| TILES.map(|tile| gpu().with_tile(tile)));
     TILES.into_iter().zip(contexts)
-}
-
-/// Numbers that do not compare equal only by being rounded: the bits of each.
-pub fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|value| value.to_bits()).collect()
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Module and layer. A module may use those of a smaller number.
-const LAYERS: [(&str, u32); 16] = [
+const LAYERS: [(&str, u32); 17] = [
     ("error", 0),
     ("spec", 0),
     ("rng", 0),
@@ -14,6 +14,7 @@ const LAYERS: [(&str, u32); 16] = [
     ("graph", 30),
     ("ops", 40),
     ("checkpoint", 50),
+    ("picture", 59),
     ("sampler", 60),
     ("film", 60),
     ("train", 60),
@@ -22,7 +23,7 @@ const LAYERS: [(&str, u32); 16] = [
     ("bin", 70),
 ];
 
-/// A crate's name, or a module's where its layer alone does not forbid it, and the modules that may name it.
+/// A crate, and the modules that may name it.
 const RESERVED: [(&str, &[&str]); 4] = [
     ("wasm_bindgen", &["web"]),
     ("wasm_bindgen_futures", &["web"]),
@@ -214,7 +215,8 @@ fn rust_files(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) {
         if path.is_dir() {
             rust_files(root, &path, files);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let name = path.strip_prefix(root).expect("below src/").to_str().expect("UTF-8").replace('\\', "/");
+            let name =
+                path.strip_prefix(root).expect("below src/").to_str().expect("UTF-8").replace('\\', "/");
             files.push((name, std::fs::read_to_string(&path).expect("UTF-8")));
         }
     }
@@ -264,11 +266,23 @@ fn violations_are_seen_in_every_spelling() {
     }
     for (file, code) in [
         ("diffusion.rs", "use crate::schedule::Schedule;\nuse super::error::Error;"),
-        ("gpu/plan.rs", "//! [`crate::ops`]\nuse super::buffer::Buffer;\nuse crate::gpu::Plan;\nuse crate::{error, rng};"),
-        ("gpu/plan.rs", "const S: &str = \"crate::ops \\\" crate::web\";\n/* a /* crate::web */ crate::ops */"),
-        ("graph/unet/blocks.rs", "use super::super::Graph;\nuse super::builder::Builder;\npub(crate) struct X;"),
+        (
+            "gpu/plan.rs",
+            "//! [`crate::ops`]\nuse super::buffer::Buffer;\nuse crate::gpu::Plan;\nuse crate::{error, rng};",
+        ),
+        (
+            "gpu/plan.rs",
+            "const S: &str = \"crate::ops \\\" crate::web\";\n/* a /* crate::web */ crate::ops */",
+        ),
+        (
+            "graph/unet/blocks.rs",
+            "use super::super::Graph;\nuse super::builder::Builder;\npub(crate) struct X;",
+        ),
         ("web/player.rs", "use crate::sampler::Sampler;\nuse wasm_bindgen::prelude::*;"),
-        ("bin/ddpm/main.rs", "mod play;\nuse crate::play::f;\nuse super::x;\nuse ddpm::sampler::Sampler;\nuse clap::Parser;"),
+        (
+            "bin/ddpm/main.rs",
+            "mod play;\nuse crate::play::f;\nuse super::x;\nuse ddpm::sampler::Sampler;\nuse clap::Parser;",
+        ),
         ("lib.rs", "pub use crate::web::Player;"),
     ] {
         assert_eq!(violations(file, code), Vec::<String>::new(), "{file}: {code}");

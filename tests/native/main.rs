@@ -8,7 +8,9 @@ mod gpu;
 mod reference;
 
 mod checkpoint;
+mod cli;
 mod diffusion;
+mod film;
 mod fuzz;
 mod goldens;
 mod kernels;

@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 
 use ddpm::gpu::{Binding, ParamsLayout, Shader, assemble};
 use ddpm::ops::SHADERS;
+use ddpm::ops::chain::{Chain, StepCoefficients};
 use naga::proc::Layouter;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use naga::{AddressSpace, ImageClass, ImageDimension, Module, ScalarKind, ShaderStage, StorageAccess, TypeInner};
+use naga::{
+    AddressSpace, ImageClass, ImageDimension, Module, ScalarKind, ShaderStage, StorageAccess, TypeInner,
+};
 
 /// WebGPU's default limits.
 const MAX_STORAGE_BUFFERS: usize = 8;
@@ -39,7 +42,8 @@ impl StructLayout {
     fn of(module: &Module, ty: naga::Handle<naga::Type>) -> Option<Self> {
         let ty = &module.types[ty];
         let TypeInner::Struct { members, span } = &ty.inner else { return None };
-        let fields = members.iter().map(|m| (m.name.clone().unwrap_or_default(), m.offset as usize)).collect();
+        let fields =
+            members.iter().map(|m| (m.name.clone().unwrap_or_default(), m.offset as usize)).collect();
         Some(Self { name: ty.name.clone().unwrap_or_default(), size: *span as usize, fields })
     }
 
@@ -63,15 +67,21 @@ fn reflect(module: &Module, info: &ModuleInfo) -> Reflection {
     layouter.update(module.to_ctx()).expect("a validated module");
     let mut faults = Vec::new();
 
-    let mut bound: Vec<_> = module.global_variables.iter().filter_map(|(_, v)| Some((v.binding?, v))).collect();
+    let mut bound: Vec<_> =
+        module.global_variables.iter().filter_map(|(_, v)| Some((v.binding?, v))).collect();
     bound.sort_by_key(|(at, _)| (at.group, at.binding));
     for (place, (at, variable)) in bound.iter().enumerate() {
         if (at.group, at.binding) != (0, place as u32) {
             let name = variable.name.as_deref().unwrap_or_default();
-            faults.push(format!("{name}: @group({}) @binding({}), expected 0 and {place}", at.group, at.binding));
+            faults.push(format!(
+                "{name}: @group({}) @binding({}), expected 0 and {place}",
+                at.group, at.binding
+            ));
         }
     }
-    let params = bound.first().filter(|(_, v)| v.space == AddressSpace::Uniform && v.name.as_deref() == Some("params"));
+    let params = bound
+        .first()
+        .filter(|(_, v)| v.space == AddressSpace::Uniform && v.name.as_deref() == Some("params"));
     let params = params.and_then(|(_, v)| StructLayout::of(module, v.ty));
     let bindings: Vec<_> = bound
         .iter()
@@ -90,7 +100,8 @@ fn reflect(module: &Module, info: &ModuleInfo) -> Reflection {
         });
         let bytes: u32 = shared.map(|(_, variable)| layouter[variable.ty].size.next_multiple_of(16)).sum();
         let invocations: u32 = entry.workgroup_size.iter().product();
-        if entry.stage != ShaderStage::Compute || bytes > MAX_WORKGROUP_BYTES || invocations > MAX_INVOCATIONS {
+        if entry.stage != ShaderStage::Compute || bytes > MAX_WORKGROUP_BYTES || invocations > MAX_INVOCATIONS
+        {
             let stage = entry.stage;
             faults.push(format!("{}: {stage:?}, {bytes} bytes, {invocations} invocations", entry.name));
         }
@@ -124,12 +135,16 @@ fn differences(shader: &Shader, found: &Reflection) -> Vec<String> {
     if shader.params.size % 16 != 0 {
         differences.push(format!("params: {} bytes, expected a multiple of 16", shader.params.size));
     }
-    let bindings: Vec<_> = shader.bindings.iter().map(|(name, binding)| (name.to_string(), Some(*binding))).collect();
+    let bindings: Vec<_> =
+        shader.bindings.iter().map(|(name, binding)| (name.to_string(), Some(*binding))).collect();
     if bindings != found.bindings {
         differences.push(format!("bindings: {bindings:?}, the shader has {:?}", found.bindings));
     }
     if shader.entry_points != found.entry_points {
-        differences.push(format!("entry points: {:?}, the shader has {:?}", shader.entry_points, found.entry_points));
+        differences.push(format!(
+            "entry points: {:?}, the shader has {:?}",
+            shader.entry_points, found.entry_points
+        ));
     }
     differences
 }
@@ -225,6 +240,48 @@ fn wrong_beliefs_are_seen() {
     }
 }
 
+/// A Rust struct's layout.
+macro_rules! layout_of {
+    ($name:ident { $($field:ident),* $(,)? }) => {
+        ParamsLayout {
+            name: stringify!($name),
+            size: size_of::<$name>(),
+            fields: &[$((stringify!($field), std::mem::offset_of!($name, $field))),*],
+        }
+    };
+}
+
+/// The structs in storage buffers, which the host writes too.
+#[test]
+fn structs_in_memory_are_what_rust_believes() {
+    let chain = layout_of!(Chain { step, seed_lo, seed_hi, first_sample });
+    let step = layout_of!(StepCoefficients {
+        t,
+        sqrt_recip_alphas_cumprod,
+        sqrt_recipm1_alphas_cumprod,
+        sqrt_alphas_cumprod,
+        sqrt_one_minus_alphas_cumprod,
+        x_start_coef,
+        x_t_coef,
+        pred_noise_coef,
+        sigma,
+        min_log_variance,
+        max_log_variance,
+        pad,
+    });
+    let shader = SHADERS.iter().find(|shader| shader.name == "p_sample").expect("a shader of the chain");
+    let (module, _) = validated(shader.name, &assemble(shader, &[])).unwrap_or_else(|e| panic!("{e}"));
+    for layout in [chain, step] {
+        let structs = || module.types.iter().filter_map(|(ty, _)| StructLayout::of(&module, ty));
+        assert!(structs().any(|found| found.is(&layout)), "{layout:?}");
+        for wrong in
+            [ParamsLayout { size: layout.size + 4, ..layout }, ParamsLayout { name: "Other", ..layout }]
+        {
+            assert!(!structs().any(|found| found.is(&wrong)), "{wrong:?}");
+        }
+    }
+}
+
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
@@ -275,7 +332,8 @@ fn every_file_is_a_shader_or_an_include_in_use() {
 /// The render shader, and those of the tests.
 #[test]
 fn shaders_outside_of_ops_are_valid() {
-    let render = wgsl_files("shaders").into_iter().filter(|(stem, _)| RENDER_SHADERS.contains(&stem.as_str()));
+    let render =
+        wgsl_files("shaders").into_iter().filter(|(stem, _)| RENDER_SHADERS.contains(&stem.as_str()));
     for (stem, text) in render.chain(wgsl_files("tests/native/shaders")) {
         let shader = Shader {
             name: "outside",

@@ -1,1 +1,154 @@
-fn main() {}
+//! `ddpm`, the native command: one file a verb.
+//!
+//! A verb's `run` returns what is said on standard output; a failure is one sentence on standard error, and exit
+//! status 1, or 2 where the command line itself makes no sense. Files are written whole or not at all.
+
+mod debug;
+mod info;
+mod model;
+mod noise;
+mod output;
+mod pack;
+mod progress;
+mod sample;
+mod tensors;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use ddpm::error::Error;
+
+/// Denoising Diffusion Probabilistic Models on WebGPU.
+#[derive(Parser)]
+#[command(
+    name = "ddpm",
+    version,
+    arg_required_else_help = false,
+    after_help = "Examples:\n  \
+        ddpm info\n  \
+        ddpm sample --model fashion-mnist.safetensors --sampler ddim --steps 50 --out grid.png\n\n\
+        Each verb's --help has an example of its own."
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+
+    /// Compute on the first adapter whose name contains this (any case); ddpm info lists them.
+    #[arg(long, global = true, value_name = "SUBSTRING", display_order = 1000)]
+    adapter: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Sample(sample::Args),
+    Noise(noise::Args),
+    Info(info::Args),
+    Pack(pack::Args),
+    #[command(subcommand)]
+    Debug(debug::Verb),
+}
+
+/// Why a verb did not do its work.
+enum Failure {
+    /// The command line makes no sense: exit status 2.
+    Usage(String),
+    /// Anything else: exit status 1.
+    Error(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// What a verb says on standard output.
+type Outcome = Result<String, Failure>;
+
+fn main() -> ExitCode {
+    quieten_driver();
+    std::panic::set_hook(Box::new(|panic| {
+        complain(&format!("this is a defect in ddpm, please report it: {panic}"));
+    }));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let adapter = cli.adapter.as_deref();
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match &cli.verb {
+        Verb::Sample(args) => sample::run(args, adapter),
+        Verb::Noise(args) => noise::run(args, adapter),
+        Verb::Info(args) => info::run(args, adapter),
+        Verb::Pack(args) => pack::run(args),
+        Verb::Debug(debug::Verb::Predict(args)) => debug::predict::run(args, adapter),
+    }));
+    match outcome {
+        Ok(Ok(text)) => say(&text),
+        Ok(Err(Failure::Error(error))) => {
+            complain(&error.to_string());
+            ExitCode::from(1)
+        }
+        Ok(Err(Failure::Usage(sentence))) => {
+            complain(&format!("{sentence}; try --help"));
+            ExitCode::from(2)
+        }
+        // The hook has said it.
+        Err(_) => ExitCode::from(1),
+    }
+}
+
+/// Mesa's layer that orders devices complains on standard error where there is no desktop to ask which it prefers. There
+/// it has nothing to go by, unless its user says so, and is not loaded.
+fn quieten_driver() {
+    let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
+    if ["XDG_RUNTIME_DIR", "MESA_VK_DEVICE_SELECT", "DRI_PRIME"].into_iter().all(unset) {
+        // SAFETY: called first in main, when no other thread is there that could read the environment meanwhile.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
+}
+
+/// `text` on standard output; one that is closed early (`ddpm info | head`) is no failure.
+fn say(text: &str) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            complain(&format!("standard output cannot be written ({error})"));
+            ExitCode::from(1)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// `sentence` on standard error, as one line.
+fn complain(sentence: &str) {
+    // Where even this cannot be written, nobody is left to tell.
+    let _ = writeln!(std::io::stderr(), "ddpm: {}", one_line(sentence.lines()));
+}
+
+fn one_line<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    lines.map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Help and version on standard output; a command line that cannot be read, in one line on standard error.
+fn usage(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return say(&error.render().to_string());
+    }
+    let text = error.render().to_string();
+    let paragraphs = text.split("\n\n").map(|paragraph| one_line(paragraph.lines()));
+    let telling: Vec<String> = paragraphs
+        .filter(|paragraph| {
+            !paragraph.starts_with("Usage:") && !paragraph.starts_with("For more information")
+        })
+        .collect();
+    let sentence = telling.join("; ");
+    complain(&format!("{}; try --help", sentence.trim_start_matches("error: ")));
+    ExitCode::from(2)
+}
+
+/// The device that a verb computes on.
+fn gpu(adapter: Option<&str>) -> Result<ddpm::gpu::GpuContext, Error> {
+    pollster::block_on(ddpm::gpu::GpuContext::request(adapter))
+}

@@ -54,7 +54,10 @@ fn check(name: &str, spec: &UNetSpec) {
 #[test]
 fn sizes() {
     check("rectangular", &UNetSpec { sample_size: [16, 24], ..base() });
-    check("64 × 64", &UNetSpec { sample_size: [64, 64], down_blocks: vec![Plain; 2], up_blocks: vec![Plain; 2], ..base() });
+    check(
+        "64 × 64",
+        &UNetSpec { sample_size: [64, 64], down_blocks: vec![Plain; 2], up_blocks: vec![Plain; 2], ..base() },
+    );
     let one_pixel = UNetSpec { sample_size: [2, 2], ..base() };
     check("down to one pixel", &one_pixel);
 }
@@ -65,7 +68,10 @@ fn channels_and_levels() {
     check("2 channels a group", &UNetSpec { norm_num_groups: 4, block_out_channels: vec![8, 8], ..base() });
     check("2 in, 4 out", &UNetSpec { in_channels: 2, out_channels: 4, ..base() });
     check("decreasing", &UNetSpec { block_out_channels: vec![24, 16], norm_num_groups: 8, ..base() });
-    check("channels not divisible by 4", &UNetSpec { block_out_channels: vec![6, 10], norm_num_groups: 2, ..base() });
+    check(
+        "channels not divisible by 4",
+        &UNetSpec { block_out_channels: vec![6, 10], norm_num_groups: 2, ..base() },
+    );
     let one_level = UNetSpec {
         sample_size: [5, 7],
         block_out_channels: vec![12],
@@ -103,7 +109,15 @@ fn time_and_labels() {
     check("classes", &UNetSpec { num_class_embeds: Some(5), ..base() });
     let scale_shift = UNetSpec { time_conditioning: TimeConditioning::ScaleShift, ..base() };
     check("scale and shift", &scale_shift);
-    check("scale and shift, groups in the middle", &UNetSpec { attn_norm_num_groups: Some(4), ..scale_shift.clone() });
-    let odd = UNetSpec { block_out_channels: vec![6, 10], norm_num_groups: 2, num_class_embeds: Some(3), ..scale_shift };
+    check(
+        "scale and shift, groups in the middle",
+        &UNetSpec { attn_norm_num_groups: Some(4), ..scale_shift.clone() },
+    );
+    let odd = UNetSpec {
+        block_out_channels: vec![6, 10],
+        norm_num_groups: 2,
+        num_class_embeds: Some(3),
+        ..scale_shift
+    };
     check("scale and shift, odd channels, classes", &odd);
 }

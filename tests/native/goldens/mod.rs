@@ -6,12 +6,13 @@ use std::borrow::Cow;
 
 use ddpm::checkpoint::{Checkpoint, folder};
 use ddpm::error::Result;
+use ddpm::gpu::GpuContext;
 use ddpm::graph::{Graph, Parameters, unet};
 use ddpm::ops::Network;
 
 use super::compare::{assert_fails, assert_max_abs};
 use super::fixtures::{Fixture, Tensor, path};
-use super::gpu::{block_on, tilings};
+use super::gpu::{block_on, gpu, tilings};
 use super::reference::Twin;
 
 /// max |Δ| of a whole network in f32.
@@ -43,8 +44,13 @@ impl Golden {
     }
 
     fn all() -> [Self; 4] {
-        [("cifar32", "cifar32"), ("cifar32_legacy_keys", "cifar32"), ("classes16", "classes16"), ("grey28", "grey28")]
-            .map(|(name, io)| Self::load(name, io))
+        [
+            ("cifar32", "cifar32"),
+            ("cifar32_legacy_keys", "cifar32"),
+            ("classes16", "classes16"),
+            ("grey28", "grey28"),
+        ]
+        .map(|(name, io)| Self::load(name, io))
     }
 }
 
@@ -70,15 +76,22 @@ fn the_twins_follow_diffusers() {
 #[test]
 fn the_gpu_follows_diffusers_in_every_tiling() {
     for golden in Golden::all() {
+        // Once is enough for the same weights under other names.
+        if golden.name == "cifar32_legacy_keys" {
+            check(&golden, gpu(), golden.name);
+            continue;
+        }
         for (tile, gpu) in tilings() {
-            let name = format!("{}, {tile:?}", golden.name);
-            let batch = golden.timesteps.len() as u32;
-            let network = Network::new(gpu, &golden.graph, &golden, batch).expect(&name);
-            let found = network.predict(gpu, &golden.x.data, &golden.timesteps, golden.labels.as_deref());
-            let mut found = block_on(found).expect(&name);
-            assert_max_abs(&name, &found, &golden.output.data, TOLERANCE);
-            found[7] += 1e-3;
-            assert_fails(&name, || assert_max_abs("spoilt", &found, &golden.output.data, TOLERANCE));
+            check(&golden, gpu, &format!("{}, {tile:?}", golden.name));
         }
     }
+}
+
+fn check(golden: &Golden, gpu: &GpuContext, name: &str) {
+    let network = Network::new(gpu, &golden.graph, golden, golden.timesteps.len() as u32).expect(name);
+    let found = network.predict(gpu, &golden.x.data, &golden.timesteps, golden.labels.as_deref());
+    let mut found = block_on(found).expect(name);
+    assert_max_abs(name, &found, &golden.output.data, TOLERANCE);
+    found[7] += 1e-3;
+    assert_fails(name, || assert_max_abs("spoilt", &found, &golden.output.data, TOLERANCE));
 }

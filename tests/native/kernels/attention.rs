@@ -23,7 +23,9 @@ fn pixels_that_fill_no_tile() {
 
 #[test]
 fn heads_of_every_width() {
-    for (heads, head_dim) in [(1, 1), (3, 1), (1, 2), (4, 3), (2, 4), (3, 5), (2, 8), (5, 6), (8, 8), (1, 33), (1, 64)] {
+    for (heads, head_dim) in
+        [(1, 1), (3, 1), (1, 2), (4, 3), (2, 4), (3, 5), (2, 8), (5, 6), (8, 8), (1, 33), (1, 64)]
+    {
         check([5, 7], heads, head_dim, 1.0, 1);
         check([3, 3], heads, head_dim, 1.0, 3);
     }

@@ -105,7 +105,8 @@ fn odd_sizes_and_batches() {
     for size in [[1, 1], [3, 1], [1, 4], [5, 7], [2, 2], [9, 3]] {
         for batch in [1, 3] {
             Conv { size, batch, x: vec![6], layers: vec![10], ..Conv::default() }.check();
-            Conv { size, batch, x: vec![10], layers: vec![6], kernel: 1, padding: 0, ..Conv::default() }.check();
+            Conv { size, batch, x: vec![10], layers: vec![6], kernel: 1, padding: 0, ..Conv::default() }
+                .check();
         }
     }
 }
@@ -123,7 +124,8 @@ fn more_and_less_than_a_tile() {
         (12, 130, [11, 12]),
     ] {
         Conv { x: vec![x], layers: vec![layers], size, ..Conv::default() }.check();
-        Conv { x: vec![x], layers: vec![layers], size, kernel: 1, padding: 0, batch: 2, ..Conv::default() }.check();
+        Conv { x: vec![x], layers: vec![layers], size, kernel: 1, padding: 0, batch: 2, ..Conv::default() }
+            .check();
     }
 }
 
@@ -131,7 +133,8 @@ fn more_and_less_than_a_tile() {
 fn stride_2_with_both_paddings() {
     for padding in [0, 1] {
         for size in [[8, 8], [2, 2], [6, 10], [5, 7], [3, 3], [9, 4]] {
-            Conv { size, padding, stride: 2, batch: 2, x: vec![6], layers: vec![12], ..Conv::default() }.check();
+            Conv { size, padding, stride: 2, batch: 2, x: vec![6], layers: vec![12], ..Conv::default() }
+                .check();
         }
     }
     Conv { size: [1, 1], stride: 2, ..Conv::default() }.check();
@@ -158,7 +161,7 @@ fn stacked_layers_in_segments() {
         let (layers, segments) = (vec![heads * head_dim; 3], vec![head_dim; 3 * heads as usize]);
         let qkv = Conv { layers, segments, kernel: 1, padding: 0, batch: 2, ..Conv::default() };
         qkv.check();
-        Conv { embedding: true, residual: true, ..qkv }.check();
+        Conv { residual: true, ..qkv }.check();
     }
     Conv { layers: vec![6], segments: vec![1, 5], ..Conv::default() }.check();
 }
@@ -185,7 +188,8 @@ fn random_shapes() {
         if below(1, 2) == 1 {
             x.push(1 + below(2, 40));
         }
-        let (kernel, stride, upsample) = [(1, 1, false), (3, 1, false), (3, 2, false), (3, 1, true)][below(3, 4) as usize];
+        let (kernel, stride, upsample) =
+            [(1, 1, false), (3, 1, false), (3, 2, false), (3, 1, true)][below(3, 4) as usize];
         let conv = Conv {
             batch: 1 + below(4, 3),
             size: [2 + below(5, 9), 2 + below(6, 9)],

@@ -48,7 +48,9 @@ impl Norm {
 
 #[test]
 fn groups_of_every_width() {
-    for (channels, groups) in [(1, 1), (2, 1), (2, 2), (3, 1), (6, 3), (6, 2), (10, 5), (10, 2), (33, 11), (33, 33)] {
+    for (channels, groups) in
+        [(1, 1), (2, 1), (2, 2), (3, 1), (6, 3), (6, 2), (10, 5), (10, 2), (33, 11), (33, 33)]
+    {
         for batch in [1, 3] {
             Norm { x: vec![channels], groups, batch, ..Norm::default() }.check();
         }
@@ -68,7 +70,9 @@ fn sizes_from_one_pixel_to_many() {
 
 #[test]
 fn groups_across_two_sources() {
-    for (x, groups) in [([6, 10], 4), ([4, 4], 2), ([1, 3], 1), ([3, 1], 2), ([5, 7], 6), ([33, 3], 9), ([16, 32], 8)] {
+    for (x, groups) in
+        [([6, 10], 4), ([4, 4], 2), ([1, 3], 1), ([3, 1], 2), ([5, 7], 6), ([33, 3], 9), ([16, 32], 8)]
+    {
         Norm { x: x.to_vec(), groups, ..Norm::default() }.check();
         Norm { x: x.to_vec(), groups, silu: true, size: [1, 1], batch: 3, ..Norm::default() }.check();
     }

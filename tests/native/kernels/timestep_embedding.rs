@@ -6,9 +6,18 @@ use super::{Builder, Case};
 
 #[test]
 fn sinusoids() {
-    for (dim, freq_shift) in
-        [(2, 0.0), (3, 0.0), (4, 1.0), (7, 1.0), (8, 0.0), (10, 1.0), (16, 0.0), (33, 1.0), (128, 1.0), (320, 0.0)]
-    {
+    for (dim, freq_shift) in [
+        (2, 0.0),
+        (3, 0.0),
+        (4, 1.0),
+        (7, 1.0),
+        (8, 0.0),
+        (10, 1.0),
+        (16, 0.0),
+        (33, 1.0),
+        (128, 1.0),
+        (320, 0.0),
+    ] {
         for flip_sin_to_cos in [false, true] {
             let mut b = Builder::new([1, 1], 1);
             let out = b.tensor([1, 1], &[dim]);

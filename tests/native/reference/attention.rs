@@ -12,7 +12,8 @@ pub fn attention(qkv: &Activation, heads: usize, head_dim: usize) -> Activation 
     let pixels = qkv.height * qkv.width;
     let mut out = Activation::zeros([qkv.height, qkv.width], heads * head_dim);
     for head in 0..heads {
-        let part = |which: usize, pixel: usize| &qkv.pixel(pixel)[(which * heads + head) * head_dim..][..head_dim];
+        let part =
+            |which: usize, pixel: usize| &qkv.pixel(pixel)[(which * heads + head) * head_dim..][..head_dim];
         for pixel in 0..pixels {
             let logits = (0..pixels).map(|s| {
                 let product = dot(part(0, pixel), part(1, s));

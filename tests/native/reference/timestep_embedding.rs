@@ -14,7 +14,8 @@ pub fn timestep_embedding(timestep: u32, dim: usize, flip_sin_to_cos: bool, freq
     };
     let sines = (0..half).map(|i| angle(i).sin());
     let cosines = (0..half).map(|i| angle(i).cos());
-    let mut out: Vec<f64> = if flip_sin_to_cos { cosines.chain(sines).collect() } else { sines.chain(cosines).collect() };
+    let mut out: Vec<f64> =
+        if flip_sin_to_cos { cosines.chain(sines).collect() } else { sines.chain(cosines).collect() };
     out.resize(dim, 0.0);
     Activation::embedding(out)
 }

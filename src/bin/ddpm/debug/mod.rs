@@ -1,0 +1,11 @@
+//! `ddpm debug`: single pieces of the machine, from file to file.
+
+pub mod predict;
+
+use clap::Subcommand;
+
+/// Single pieces of the machine, from file to file, for comparing with other implementations.
+#[derive(Subcommand)]
+pub enum Verb {
+    Predict(predict::Args),
+}

@@ -1,0 +1,64 @@
+//! Files that verbs write: looked at before the work, written whole after it.
+
+use std::path::Path;
+
+use ddpm::checkpoint::atomic;
+use ddpm::error::{Error, Result};
+use ddpm::picture::Raster;
+
+use super::Failure;
+
+/// Checks that `path` can be a file of the kind `extension`, before hours are spent on what it is to hold, and that it
+/// is none of the `inputs`.
+pub fn check(path: &Path, extension: &str, inputs: &[&Path]) -> std::result::Result<(), Failure> {
+    if path.extension().is_none_or(|found| !found.eq_ignore_ascii_case(extension)) {
+        return Err(Failure::Usage(format!("{}: expected a name that ends in .{extension}", path.display())));
+    }
+    if path.is_dir() {
+        return Err(
+            Error::input(format!("{}: expected a file to write, found a folder", path.display())).into()
+        );
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(Error::input(format!(
+            "{}: expected a folder {} to write it in, found none",
+            path.display(),
+            folder.display()
+        ))
+        .into());
+    }
+    let same = |input: &Path| matches!((path.canonicalize(), input.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    match inputs.iter().find(|input| same(input)) {
+        Some(_) => {
+            Err(Error::input(format!("{}: expected another file than the one that is read", path.display()))
+                .into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// `raster` as a PNG that says of itself what `texts` (keyword and text) say.
+pub fn png(raster: &Raster, texts: &[(&str, String)]) -> Result<Vec<u8>> {
+    encode_png(raster, texts).map_err(|error| Error::input(format!("the PNG cannot be encoded ({error})")))
+}
+
+fn encode_png(raster: &Raster, texts: &[(&str, String)]) -> std::result::Result<Vec<u8>, png::EncodingError> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, raster.width, raster.height);
+    encoder.set_color(if raster.channels == 3 { png::ColorType::Rgb } else { png::ColorType::Grayscale });
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.add_itxt_chunk("Software".to_owned(), format!("ddpm {}", env!("CARGO_PKG_VERSION")))?;
+    for (keyword, text) in texts {
+        encoder.add_itxt_chunk((*keyword).to_owned(), text.clone())?;
+    }
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&raster.pixels)?;
+    writer.finish()?;
+    Ok(bytes)
+}
+
+/// Writes `bytes` as `path`, whole or not at all.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    atomic::write(path, bytes)
+}
