@@ -57,7 +57,7 @@ impl GpuContext {
         // Less than a quarter of a row is not worth the padding.
         let size = if bytes < 4096 { bytes.next_multiple_of(16) } else { padded };
         let limits = self.device().limits();
-        let limit = u64::from(limits.max_storage_buffer_binding_size).min(limits.max_buffer_size);
+        let limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
         if size > limit {
             return Err(Error::new(
                 ErrorKind::Limits,

@@ -14,7 +14,7 @@ use crate::film::Film;
 use crate::gpu::GpuContext;
 use crate::graph::unet;
 use crate::picture::{Grid, Raster};
-use crate::sampler::{Frames, Sampler};
+use crate::sampler::{Conditioning, Frames, Sampler};
 use crate::{ops, sampler};
 
 /// Frames kept for scrubbing and films.
@@ -141,10 +141,14 @@ impl Player {
     }
 
     async fn begin(&mut self, options: &str) -> Result<()> {
-        let options = info::start_options(options)?;
+        let mut options = info::start_options(options)?;
         self.view = View::named(&options.view)?;
         self.chain = None;
         let checkpoint = self.checkpoint.as_ref().ok_or_else(|| Error::input("no model is loaded"))?;
+        if checkpoint.unet.num_class_embeds.is_none() {
+            // A label that was wished for an earlier model waits for the next that has classes.
+            options.sampler.conditioning = Conditioning::default();
+        }
         let (x, stride) = noise::draw(&self.gpu, checkpoint, &options.sampler)?;
         let [height, width] = checkpoint.unet.sample_size;
         let shape = [height, width, checkpoint.unet.in_channels];

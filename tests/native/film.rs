@@ -99,9 +99,9 @@ fn colours_of_films_are_exact_when_few_and_close_when_many() {
         let mixed = (x * 128 + y).wrapping_mul(2_654_435_761) ^ (x * 97);
         [(mixed >> 8) as u8, (mixed >> 16) as u8, (mixed >> 24) as u8]
     });
-    assert_eq!(film(&[few.clone()])[0].1, few.pixels);
+    assert_eq!(film(std::slice::from_ref(&few))[0].1, few.pixels);
     for (name, raster, most) in [("smooth", smooth, 4.0), ("noise", noise, 16.0)] {
-        let found = mean_abs(&film(&[raster.clone()])[0].1, &raster.pixels);
+        let found = mean_abs(&film(std::slice::from_ref(&raster))[0].1, &raster.pixels);
         println!("{name}: mean |Δ| = {found:.2} of 255 (at most {most})");
         assert!(found <= most, "{name}: {found}");
     }

@@ -132,7 +132,7 @@ fn differences(shader: &Shader, found: &Reflection) -> Vec<String> {
     if !found.params.as_ref().is_some_and(|params| params.is(&shader.params)) {
         differences.push(format!("params: {:?}, the shader has {:?}", shader.params, found.params));
     }
-    if shader.params.size % 16 != 0 {
+    if !shader.params.size.is_multiple_of(16) {
         differences.push(format!("params: {} bytes, expected a multiple of 16", shader.params.size));
     }
     let bindings: Vec<_> =

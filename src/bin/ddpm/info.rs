@@ -76,7 +76,7 @@ fn describe_adapter(text: &mut String, adapter: &AdapterSummary) {
             "buffer {}, storage binding {}, {} storage buffers a stage, workgroup memory {} KiB, {} invocations a \
              workgroup, textures of {} pixels a side",
             bytes(limits.max_buffer_size),
-            bytes(limits.max_storage_buffer_binding_size.into()),
+            bytes(limits.max_storage_buffer_binding_size),
             limits.max_storage_buffers_per_shader_stage,
             limits.max_compute_workgroup_storage_size >> 10,
             limits.max_compute_invocations_per_workgroup,

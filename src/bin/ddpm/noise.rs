@@ -112,19 +112,19 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
 fn read_picture(path: &Path, size: Option<Size>) -> Result<Start> {
     let image = decode(path)
         .map_err(|error| Error::load(format!("{}: expected a picture ({error})", path.display())))?;
-    let image = match size {
-        Some([height, width]) => image.resize_to_fill(width, height, FilterType::Lanczos3),
-        None => image,
-    };
     let channels: u32 = if image.color().has_color() { 3 } else { 1 };
-    let (width, height) = (image.width(), image.height());
-    let elements = u64::from(channels) * u64::from(width) * u64::from(height);
+    let [height, width] = size.unwrap_or([image.height(), image.width()]);
+    let elements = (u64::from(width) * u64::from(height)).saturating_mul(channels.into());
     if elements == 0 || elements > MAX_ELEMENTS {
         return Err(Error::input(format!(
             "{}: expected a picture of 1 to {MAX_ELEMENTS} values, found {width} x {height} x {channels}; --size scales it",
             path.display()
         )));
     }
+    let image = match size {
+        Some(size) => crop(&image, size).resize_exact(width, height, FilterType::Lanczos3),
+        None => image,
+    };
     let plane = width as usize * height as usize;
     let mut values = vec![0.0; plane * channels as usize];
     // Sixteen bits hold what eight bits held exactly.
@@ -144,6 +144,18 @@ fn read_picture(path: &Path, size: Option<Size>) -> Result<Start> {
         }
     }
     Ok(Start { shape: [channels, height, width], values })
+}
+
+/// The middle of `image` with the proportions of `size` (height, width), as large as it can be.
+fn crop(image: &DynamicImage, [height, width]: Size) -> DynamicImage {
+    let (full_width, full_height) = (u64::from(image.width()), u64::from(image.height()));
+    let (width, height) = (u64::from(width), u64::from(height));
+    let cut_width = (full_height * width / height).clamp(1, full_width);
+    let cut_height = (full_width * height / width).clamp(1, full_height);
+    let (left, top) = ((full_width - cut_width) / 2, (full_height - cut_height) / 2);
+    // None is more than the picture's side, which is a u32.
+    let [left, top, cut_width, cut_height] = [left, top, cut_width, cut_height].map(|side| side as u32);
+    image.crop_imm(left, top, cut_width, cut_height)
 }
 
 fn decode(path: &Path) -> image::ImageResult<DynamicImage> {

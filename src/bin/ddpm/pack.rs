@@ -62,7 +62,8 @@ pub fn run(args: &Args) -> Outcome {
     };
     let bytes = checkpoint.to_bytes(precision)?;
     // What cannot be read again (a card too large, say) is not written.
-    Checkpoint::from_bytes(bytes.clone())?;
+    Checkpoint::from_bytes(bytes.clone())
+        .map_err(|error| error.within(format!("{}: could not be read again", args.out.display())))?;
     output::write(&args.out, &bytes)?;
     Ok(format!(
         "{}: {} parameters in {}, {} bytes",

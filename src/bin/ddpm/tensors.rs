@@ -82,8 +82,8 @@ impl TensorFile {
         if view.dtype() != dtype {
             return Err(self.refused(name, &format!("expected {dtype:?}, found {:?}", view.dtype())));
         }
-        let (elements, _) = view.data().as_chunks::<N>();
-        Ok(Tensor { shape: view.shape().to_vec(), data: elements.iter().map(|bytes| of(*bytes)).collect() })
+        let elements = view.data().chunks_exact(N).filter_map(|bytes| bytes.try_into().ok());
+        Ok(Tensor { shape: view.shape().to_vec(), data: elements.map(of).collect() })
     }
 }
 

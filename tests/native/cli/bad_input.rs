@@ -112,7 +112,7 @@ fn bad_models_and_files() {
             (1, "pack --model grey28 --out packed.safetensors --null-class 1", "--null-class 1"),
             (1, "pack --model grey28 --out packed.safetensors --card card.json", "object"),
             (1, "pack --model grey28 --out packed.safetensors --card no.json", "no.json"),
-            (1, "pack --model grey28 --out packed.safetensors --card huge.json", "memory"),
+            (1, "pack --model grey28 --out packed.safetensors --card huge.json", "read again"),
         ],
     );
 }

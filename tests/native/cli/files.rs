@@ -64,6 +64,12 @@ fn noise_is_the_forward_process() {
         assert_max_abs(&format!("t = {t}"), &tile(ix), &wanted, 1.0);
     }
 
+    // A strip of the middle, a little smaller.
+    scratch.succeed("noise --image picture.png --t 0 --size 4x8 --out cut.png");
+    assert_eq!(image::open(scratch.0.join("cut.png")).expect("a strip").to_luma8().dimensions(), (8, 8));
+    GrayImage::new(3, 60_000).save(scratch.0.join("thin.png")).expect("saved");
+    scratch.succeed("noise --image thin.png --t 0 --size 600x300 --out cut.png");
+
     // The noise of t depends on nothing but the seed and t.
     scratch.succeed("noise --image picture.png --t 500 --seed 11 --out one.png");
     let one = image::open(scratch.0.join("one.png")).expect("a strip").to_luma8();

@@ -82,7 +82,11 @@ impl Scratch {
         let view = safetensors::SafeTensors::deserialize(&bytes).expect(file);
         let view = view.tensor(name).expect(name);
         assert_eq!(view.dtype(), safetensors::Dtype::F32, "{file}: {name}");
-        let values = view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let values = view
+            .data()
+            .chunks_exact(4)
+            .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("4")))
+            .collect();
         (view.shape().to_vec(), values)
     }
 }
