@@ -1,4 +1,45 @@
-//! Denoising Diffusion Probabilistic Models on WebGPU.
+//! Denoising Diffusion Probabilistic Models (Ho, Jain, Abbeel 2020, [arXiv 2006.11239]) on WebGPU.
+//!
+//! Hand-written WGSL kernels (`shaders/`) compute the U-Net and the diffusion process; this crate orchestrates them. The
+//! same kernels run natively (Vulkan, Metal, DX12) and, compiled to WebAssembly, in a browser tab.
+//!
+//! # Reading order
+//! A module uses only the modules above it in this list, and its own (`tests/native/layers.rs` enforces it).
+//!
+//! 0. [`error`], [`spec`] (what a network and a process are, as data), [`rng`] (Philox4x32-10 and its normals)
+//! 1. [`schedule`] (β, ᾱ and the numbers of every reverse step, in f64), [`diffusion`] (the equations, on the host)
+//! 2. [`gpu`]: the device, buffers, kernels, recorded plans, readback
+//! 3. [`graph`]: what a network is, with no GPU in it; [`graph::unet`] describes the U-Net once
+//! 4. [`ops`]: one file an operation, each the host's half of the shader of the same name; [`ops::Network`] turns a
+//!    graph into a plan
+//! 5. [`checkpoint`]: Hugging Face diffusers folders and single files, read and written
+//! 6. [`sampler`]: Algorithm 2 and DDIM on the GPU; [`picture`] and [`film`]: what people look at
+//! 7. `web` (the page's `Player`, wasm only) and the command line `ddpm` (native only)
+//!
+//! # From a checkpoint to pictures
+//! ```no_run
+//! # #[cfg(not(target_arch = "wasm32"))]
+//! # fn main() -> ddpm::error::Result<()> {
+//! use ddpm::{checkpoint, gpu::GpuContext, sampler};
+//!
+//! let gpu = pollster::block_on(GpuContext::request(None))?;
+//! let checkpoint = checkpoint::folder::load("fashion-mnist")?;
+//! let options = sampler::SamplerOptions { count: 16, seed: 7, ..Default::default() };
+//! let mut chain = sampler::Sampler::new(&gpu, &checkpoint, &options)?;
+//! sampler::run(&mut chain, None, |steps_done| println!("{steps_done}"))?;
+//! let pictures: Vec<f32> = pollster::block_on(chain.read_view(0))?; // [16, C, H, W] in [-1, 1]
+//! # Ok(()) }
+//! # #[cfg(target_arch = "wasm32")]
+//! # fn main() {}
+//! ```
+//!
+//! # Numbers
+//! Pictures are in \[−1, 1\] and `[N, C, H, W]` at every public edge; `t` is 0-based: x_t has t + 1 steps of noise. Noise
+//! is a function of (seed, stream, t, sample, element), so one seed is one picture whatever the batch and the adapter.
+//!
+//! Not here yet: training, the variational bound, learned variances under guidance, f16 arithmetic.
+//!
+//! [arXiv 2006.11239]: https://arxiv.org/abs/2006.11239
 #![warn(missing_docs)]
 
 pub mod checkpoint;

@@ -136,9 +136,8 @@ impl Checkpoint {
                 parameter.name, parameter.shape
             )));
         }
-        let expected: std::collections::BTreeSet<&str> =
-            parameters.iter().map(|parameter| parameter.name).collect();
-        match self.weights.names().find(|name| !expected.contains(name)) {
+        // All of `parameters` were found, so at most as many names are looked up.
+        match self.weights.names().find(|name| parameters.iter().all(|parameter| parameter.name != *name)) {
             Some(name) => Err(Error::load(format!(
                 "tensor {}: expected no such tensor by the configuration, found {:?}",
                 shown(name),

@@ -1,6 +1,5 @@
 //! A device and what belongs to it: limits, the kernel cache, counts of what was made, faults.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
@@ -97,13 +96,14 @@ pub(super) struct Inner {
     pub(super) queue: wgpu::Queue,
     summary: AdapterSummary,
     tile: Tile,
-    pub(super) kernels: Mutex<HashMap<KernelKey, Arc<CompiledKernel>>>,
+    pub(super) kernels: Mutex<Vec<(KernelKey, Arc<CompiledKernel>)>>,
     pub(super) counters: Counters,
     fault: Arc<Mutex<Option<Error>>>,
 }
 
 impl GpuContext {
     /// Every adapter that this machine offers.
+    #[cfg(not(target_arch = "wasm32"))]
     pub async fn adapters() -> Vec<AdapterSummary> {
         let instance = instance();
         instance.enumerate_adapters(wgpu::Backends::all()).await.iter().map(AdapterSummary::of).collect()
@@ -113,24 +113,28 @@ impl GpuContext {
     ///
     /// # Errors
     /// If there is no such adapter, or it refuses a device.
+    #[cfg(not(target_arch = "wasm32"))]
     pub async fn request(adapter_name: Option<&str>) -> Result<Self> {
-        let instance = instance();
-        let adapter = match adapter_name {
-            Some(wanted) => named_adapter(&instance, wanted).await?,
-            None => default_adapter(&instance, None).await?,
-        };
-        Self::from_adapter(&adapter).await
+        match adapter_name {
+            Some(wanted) => Self::from_adapter(&named_adapter(&instance(), wanted).await?).await,
+            None => Self::request_default().await,
+        }
     }
 
-    /// As [`Self::request`], on an adapter that can present to `surface`, made from the same `instance`.
+    /// A device on the system's choice of adapter.
     ///
     /// # Errors
-    /// As [`Self::request`]. The adapter comes back for the surface's capabilities.
-    pub async fn request_for_surface(
-        instance: &wgpu::Instance,
-        surface: &wgpu::Surface<'_>,
-    ) -> Result<(Self, wgpu::Adapter)> {
-        let adapter = default_adapter(instance, Some(surface)).await?;
+    /// If there is none, or it refuses a device.
+    pub async fn request_default() -> Result<Self> {
+        Self::from_adapter(&default_adapter(&instance()).await?).await
+    }
+
+    /// A device on the system's choice of `instance`'s adapters, and that adapter.
+    ///
+    /// # Errors
+    /// As [`Self::request_default`].
+    pub async fn request_from(instance: &wgpu::Instance) -> Result<(Self, wgpu::Adapter)> {
+        let adapter = default_adapter(instance).await?;
         Ok((Self::from_adapter(&adapter).await?, adapter))
     }
 
@@ -260,6 +264,7 @@ fn instance() -> wgpu::Instance {
     wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle())
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 async fn named_adapter(instance: &wgpu::Instance, wanted: &str) -> Result<wgpu::Adapter> {
     let adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
     let names: Vec<String> = adapters.iter().map(|a| a.get_info().name).collect();
@@ -270,13 +275,9 @@ async fn named_adapter(instance: &wgpu::Instance, wanted: &str) -> Result<wgpu::
     })
 }
 
-async fn default_adapter(
-    instance: &wgpu::Instance,
-    surface: Option<&wgpu::Surface<'_>>,
-) -> Result<wgpu::Adapter> {
+async fn default_adapter(instance: &wgpu::Instance) -> Result<wgpu::Adapter> {
     let mut options = wgpu::RequestAdapterOptions {
         power_preference: wgpu::PowerPreference::HighPerformance,
-        compatible_surface: surface,
         ..Default::default()
     };
     if let Ok(adapter) = instance.request_adapter(&options).await {

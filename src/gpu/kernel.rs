@@ -111,21 +111,27 @@ impl PartialEq for KernelKey {
 
 impl Eq for KernelKey {}
 
-impl std::hash::Hash for KernelKey {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.identity().hash(state);
-    }
-}
-
 pub(super) struct CompiledKernel {
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) layout: wgpu::BindGroupLayout,
 }
 
-macro_rules! includes {
-    ($($name:literal),*) => {
-        &[$(($name, include_str!(concat!("../../shaders/include/", $name, ".wgsl")))),*]
+/// The text of a file of `shaders/`, named without its ending.
+#[cfg(not(target_arch = "wasm32"))]
+macro_rules! wgsl {
+    ($($path:literal)+) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $($path,)+ ".wgsl"))
     };
+}
+/// The text of a file of `shaders/`, named without its ending; its comments are left out by `build.rs`.
+#[cfg(target_arch = "wasm32")]
+macro_rules! wgsl {
+    ($($path:literal)+) => { include_str!(concat!(env!("OUT_DIR"), "/shaders/", $($path,)+ ".wgsl")) };
+}
+pub(crate) use wgsl;
+
+macro_rules! includes {
+    ($($name:literal),*) => { &[$(($name, wgsl!("include/" $name))),*] };
 }
 
 const INCLUDES: &[(&str, &str)] = includes!(
@@ -173,7 +179,7 @@ pub fn assemble(shader: &Shader, consts: &[u32]) -> String {
 impl GpuContext {
     /// Whether a kernel is there already.
     pub fn is_compiled(&self, key: KernelKey) -> bool {
-        self.inner.kernels.lock().is_ok_and(|kernels| kernels.contains_key(&key))
+        self.inner.kernels.lock().is_ok_and(|kernels| kernels.iter().any(|(k, _)| *k == key))
     }
 
     /// Compiles a kernel unless it is there already, and waits until the driver has.
@@ -191,7 +197,12 @@ impl GpuContext {
 
     pub(super) fn kernel(&self, key: KernelKey) -> Arc<CompiledKernel> {
         let mut kernels = self.inner.kernels.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        kernels.entry(key).or_insert_with(|| Arc::new(self.compile_kernel(key))).clone()
+        if let Some((_, kernel)) = kernels.iter().find(|(k, _)| *k == key) {
+            return kernel.clone();
+        }
+        let kernel = Arc::new(self.compile_kernel(key));
+        kernels.push((key, kernel.clone()));
+        kernel
     }
 
     fn compile_kernel(&self, key: KernelKey) -> CompiledKernel {

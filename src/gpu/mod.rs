@@ -11,4 +11,4 @@ pub use context::{AdapterSummary, Counts, GpuContext, Tile};
 pub use kernel::{Binding, KernelKey, Params, ParamsLayout, Shader, assemble};
 pub use plan::{Arg, Plan, Recorder};
 
-pub(crate) use kernel::params;
+pub(crate) use kernel::{params, wgsl};

@@ -68,14 +68,26 @@ impl<'a> Recorder<'a> {
         args: &[Arg<'_>],
         groups: [u32; 3],
     ) -> Result<()> {
-        assert_eq!(P::LAYOUT, key.shader.params, "{label}: uniform block of {}", key.shader.name);
-        assert_eq!(args.len(), key.shader.bindings.len(), "{label}: bindings of {}", key.shader.name);
+        assert!(P::LAYOUT == key.shader.params, "{label}: uniform block of {}", key.shader.name);
+        self.dispatch_bytes(label, key, bytemuck::bytes_of(params), args, groups)
+    }
+
+    /// [`Self::dispatch`] with the uniform block's bytes: one copy of the code for all of them.
+    fn dispatch_bytes(
+        &mut self,
+        label: &str,
+        key: KernelKey,
+        params: &[u8],
+        args: &[Arg<'_>],
+        groups: [u32; 3],
+    ) -> Result<()> {
+        assert!(args.len() == key.shader.bindings.len(), "{label}: bindings of {}", key.shader.name);
         if groups.iter().any(|&n| n > 65_535) {
             let text = format!("{label} needs {groups:?} workgroups, at most 65535 a dimension are allowed");
             return Err(Error::new(ErrorKind::Limits, text));
         }
         let kernel = self.gpu.kernel(key);
-        let uniform = self.gpu.uniform(label, bytemuck::bytes_of(params));
+        let uniform = self.gpu.uniform(label, params);
         let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: uniform.as_entire_binding() }];
         for ((arg, (name, binding)), ix) in args.iter().zip(key.shader.bindings).zip(1..) {
             let resource = match (arg, binding) {

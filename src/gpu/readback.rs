@@ -1,7 +1,8 @@
 //! Results back to the host: copied on the GPU, mapped asynchronously. Never inside the loop.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
 
 use super::buffer::Buffer;
 use super::context::GpuContext;
@@ -47,29 +48,27 @@ fn lost(message: &str) -> Error {
 }
 
 async fn map(gpu: &GpuContext, staging: &wgpu::Buffer) -> Result<()> {
-    let (sender, receiver) = mpsc::channel();
-    let waker = std::sync::Arc::new(std::sync::Mutex::new(None::<std::task::Waker>));
-    let wake = waker.clone();
+    type Answer = std::result::Result<(), wgpu::BufferAsyncError>;
+    let state = Arc::new(Mutex::new((None::<Answer>, None::<Waker>)));
+    let answered = state.clone();
     staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
-        // The receiver is gone only if the caller has stopped waiting.
-        let _ = sender.send(result);
-        if let Some(waker) = wake.lock().ok().and_then(|mut w| w.take()) {
+        let waker = answered.lock().ok().and_then(|mut state| {
+            state.0 = Some(result);
+            state.1.take()
+        });
+        if let Some(waker) = waker {
             waker.wake();
         }
     });
-    let mut result = None;
-    std::future::poll_fn(|task| {
-        if let Ok(mut slot) = waker.lock() {
-            *slot = Some(task.waker().clone());
+    let answer = std::future::poll_fn(|task| {
+        if let Ok(mut state) = state.lock() {
+            state.1 = Some(task.waker().clone());
         }
         gpu.wait();
-        result = receiver.try_recv().ok();
-        if result.is_some() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-    match result {
-        Some(Ok(())) => Ok(()),
-        Some(Err(e)) => Err(lost(&e.to_string())),
-        None => Err(lost("no answer")),
-    }
+        match state.lock().ok().and_then(|mut state| state.0.take()) {
+            Some(answer) => Poll::Ready(answer),
+            None => Poll::Pending,
+        }
+    });
+    answer.await.map_err(|e| lost(&e.to_string()))
 }

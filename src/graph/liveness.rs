@@ -48,11 +48,12 @@ pub fn share_storage(graph: &Graph) -> Storage {
             };
             storage.of_tensor[out.0] = slot;
         }
-        let mut dead = op.inputs();
-        dead.sort();
-        dead.dedup();
-        dead.retain(|id| last_use[id.0] == op_ix && !pinned.contains(id));
-        free.extend(dead.iter().map(|id| storage.of_tensor[id.0]));
+        for id in op.inputs() {
+            let slot = storage.of_tensor[id.0];
+            if last_use[id.0] == op_ix && !pinned.contains(&id) && !free.contains(&slot) {
+                free.push(slot);
+            }
+        }
     }
     storage
 }

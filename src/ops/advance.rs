@@ -1,7 +1,7 @@
 //! On to the next step of the chain: `shaders/advance.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 
 params! {
     /// Sizes of the chain.
@@ -20,7 +20,7 @@ params! {
 /// `shaders/advance.wgsl`.
 pub static ADVANCE: Shader = Shader {
     name: "advance",
-    source: include_str!("../../shaders/advance.wgsl"),
+    source: wgsl!("advance"),
     params: Advance::LAYOUT,
     bindings: &[("steps", Binding::Read), ("chain", Binding::ReadWrite), ("timesteps", Binding::ReadWrite)],
     entry_points: &["advance"],

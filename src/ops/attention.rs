@@ -2,7 +2,7 @@
 
 use super::network::Recording;
 use crate::error::Result;
-use crate::gpu::{Binding, KernelKey, Params, Shader, Tile, params};
+use crate::gpu::{Binding, KernelKey, Params, Shader, Tile, params, wgsl};
 use crate::graph::TensorId;
 
 params! {
@@ -32,7 +32,7 @@ const ENTRY_POINTS: &[&str] = &["attention_scores", "attention_softmax", "attent
 /// `shaders/attention.wgsl`.
 pub static ATTENTION: Shader = Shader {
     name: "attention",
-    source: include_str!("../../shaders/attention.wgsl"),
+    source: wgsl!("attention"),
     params: Attention::LAYOUT,
     bindings: &[("qkv", Binding::Read), ("scores", Binding::ReadWrite), ("out", Binding::ReadWrite)],
     entry_points: ENTRY_POINTS,
@@ -42,7 +42,7 @@ pub static ATTENTION: Shader = Shader {
 /// `shaders/attention_texel.wgsl`.
 pub static ATTENTION_TEXEL: Shader = Shader {
     name: "attention_texel",
-    source: include_str!("../../shaders/attention_texel.wgsl"),
+    source: wgsl!("attention_texel"),
     params: Attention::LAYOUT,
     bindings: &[
         ("qkv", Binding::Texels),

@@ -3,7 +3,7 @@
 use super::network::Recording;
 use super::pack;
 use crate::error::{Error, Result};
-use crate::gpu::{Binding, KernelKey, Params, Shader, params};
+use crate::gpu::{Binding, KernelKey, Params, Shader, params, wgsl};
 use crate::graph::{ParamId, TensorId};
 
 params! {
@@ -23,7 +23,7 @@ params! {
 /// `shaders/class_embedding.wgsl`.
 pub static CLASS_EMBEDDING: Shader = Shader {
     name: "class_embedding",
-    source: include_str!("../../shaders/class_embedding.wgsl"),
+    source: wgsl!("class_embedding"),
     params: ClassEmbedding::LAYOUT,
     bindings: &[
         ("x", Binding::Read),

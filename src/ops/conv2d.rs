@@ -3,7 +3,7 @@
 use super::network::Recording;
 use super::pack::{self, Channels};
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Shader, Texels, Tile, params};
+use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Shader, Texels, Tile, params, wgsl};
 use crate::graph::{self, TensorId};
 
 params! {
@@ -103,7 +103,7 @@ const BUFFER_BINDINGS: &[(&str, Binding)] = &[
 /// `shaders/conv2d.wgsl`.
 pub static CONV2D: Shader = Shader {
     name: "conv2d",
-    source: include_str!("../../shaders/conv2d.wgsl"),
+    source: wgsl!("conv2d"),
     params: Conv2d::LAYOUT,
     bindings: BUFFER_BINDINGS,
     entry_points: &["conv2d"],
@@ -113,7 +113,7 @@ pub static CONV2D: Shader = Shader {
 /// `shaders/conv2d_naive.wgsl`.
 pub static CONV2D_NAIVE: Shader = Shader {
     name: "conv2d_naive",
-    source: include_str!("../../shaders/conv2d_naive.wgsl"),
+    source: wgsl!("conv2d_naive"),
     params: Conv2d::LAYOUT,
     bindings: BUFFER_BINDINGS,
     entry_points: &["conv2d_naive"],
@@ -123,7 +123,7 @@ pub static CONV2D_NAIVE: Shader = Shader {
 /// `shaders/conv2d_texel.wgsl`.
 pub static CONV2D_TEXEL: Shader = Shader {
     name: "conv2d_texel",
-    source: include_str!("../../shaders/conv2d_texel.wgsl"),
+    source: wgsl!("conv2d_texel"),
     params: Conv2dTexel::LAYOUT,
     bindings: &[
         ("x", Binding::Texels),

@@ -3,7 +3,7 @@
 use super::network::Recording;
 use super::pack;
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, KernelKey, Params, Shader, params};
+use crate::gpu::{Arg, Binding, KernelKey, Params, Shader, params, wgsl};
 use crate::graph::{Affine, Segment, TensorId};
 
 params! {
@@ -47,7 +47,7 @@ params! {
 /// `shaders/group_norm.wgsl`.
 pub static GROUP_NORM: Shader = Shader {
     name: "group_norm",
-    source: include_str!("../../shaders/group_norm.wgsl"),
+    source: wgsl!("group_norm"),
     params: GroupNorm::LAYOUT,
     bindings: &[
         ("a", Binding::Read),

@@ -3,7 +3,7 @@
 use super::network::Recording;
 use super::pack::{self, Channels};
 use crate::error::Result;
-use crate::gpu::{Binding, KernelKey, Params, Shader, params};
+use crate::gpu::{Binding, KernelKey, Params, Shader, params, wgsl};
 use crate::graph::{Affine, TensorId};
 
 params! {
@@ -23,7 +23,7 @@ params! {
 /// `shaders/linear.wgsl`.
 pub static LINEAR: Shader = Shader {
     name: "linear",
-    source: include_str!("../../shaders/linear.wgsl"),
+    source: wgsl!("linear"),
     params: Linear::LAYOUT,
     bindings: &[
         ("x", Binding::Read),

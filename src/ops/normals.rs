@@ -2,7 +2,7 @@
 
 use super::chain::Picture;
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 use crate::rng::Stream;
 
 params! {
@@ -30,7 +30,7 @@ params! {
 /// `shaders/normals.wgsl`.
 pub static NORMALS: Shader = Shader {
     name: "normals",
-    source: include_str!("../../shaders/normals.wgsl"),
+    source: wgsl!("normals"),
     params: Normals::LAYOUT,
     bindings: &[("chain", Binding::Read), ("x", Binding::ReadWrite)],
     entry_points: &["normals"],

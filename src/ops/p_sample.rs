@@ -3,7 +3,7 @@
 use super::chain::Picture;
 use crate::diffusion::PredNoise;
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 use crate::spec::{DiffusionSpec, PredictionType, VarianceType};
 
 params! {
@@ -47,7 +47,7 @@ params! {
 /// `shaders/p_sample.wgsl`.
 pub static P_SAMPLE: Shader = Shader {
     name: "p_sample",
-    source: include_str!("../../shaders/p_sample.wgsl"),
+    source: wgsl!("p_sample"),
     params: PSample::LAYOUT,
     bindings: &[
         ("chain", Binding::Read),

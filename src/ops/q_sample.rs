@@ -2,7 +2,7 @@
 
 use super::chain::Picture;
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 use crate::rng::Stream;
 
 params! {
@@ -30,7 +30,7 @@ params! {
 /// `shaders/q_sample.wgsl`.
 pub static Q_SAMPLE: Shader = Shader {
     name: "q_sample",
-    source: include_str!("../../shaders/q_sample.wgsl"),
+    source: wgsl!("q_sample"),
     params: QSample::LAYOUT,
     bindings: &[
         ("chain", Binding::Read),

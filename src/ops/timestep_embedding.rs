@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 use super::network::Recording;
 use crate::error::{Error, Result};
-use crate::gpu::{Binding, KernelKey, Params, Shader, params};
+use crate::gpu::{Binding, KernelKey, Params, Shader, params, wgsl};
 use crate::graph::TensorId;
 
 params! {
@@ -32,7 +32,7 @@ params! {
 /// `shaders/timestep_embedding.wgsl`.
 pub static TIMESTEP_EMBEDDING: Shader = Shader {
     name: "timestep_embedding",
-    source: include_str!("../../shaders/timestep_embedding.wgsl"),
+    source: wgsl!("timestep_embedding"),
     params: TimestepEmbedding::LAYOUT,
     bindings: &[("frequencies", Binding::Read), ("timesteps", Binding::Read), ("out", Binding::ReadWrite)],
     entry_points: &["timestep_embedding"],

@@ -59,7 +59,6 @@ struct Chain {
 #[wasm_bindgen]
 pub struct Player {
     gpu: GpuContext,
-    canvas: web_sys::HtmlCanvasElement,
     on_progress: js_sys::Function,
     screen: Screen,
     checkpoint: Option<Checkpoint>,
@@ -92,13 +91,9 @@ impl Player {
         if !gpu.is_ok_and(|gpu| gpu.is_object()) {
             return Err(unavailable(&"navigator.gpu is missing"));
         }
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-        let target = wgpu::SurfaceTarget::Canvas(canvas.clone());
-        let surface = instance.create_surface(target).map_err(|e| unavailable(&e))?;
-        let (gpu, adapter) = GpuContext::request_for_surface(&instance, &surface).await?;
-        let screen = Screen::new(&gpu, surface, &adapter)?;
+        let (gpu, screen) = Screen::open(&canvas).await?;
         let view = View::named("x_t")?;
-        Ok(Self { gpu, canvas, on_progress, screen, checkpoint: None, chain: None, view })
+        Ok(Self { gpu, on_progress, screen, checkpoint: None, chain: None, view })
     }
 
     /// The adapter's name, or its backend where the browser hides it.
@@ -152,7 +147,7 @@ impl Player {
         let (x, stride) = noise::draw(&self.gpu, checkpoint, &options.sampler)?;
         let [height, width] = checkpoint.unet.sample_size;
         let shape = [height, width, checkpoint.unet.in_channels];
-        self.screen.resize(&self.canvas, shape, options.sampler.count, stride);
+        self.screen.resize(shape, options.sampler.count, stride);
         self.screen.draw(&x, 1.0);
         next_task().await;
 

@@ -6,7 +6,7 @@ use crate::ops::SHADERS;
 
 /// A JSON array of `{shader, ok, message}`.
 pub(super) async fn shaders() -> Result<String> {
-    let gpu = GpuContext::request(None).await?;
+    let gpu = GpuContext::request_default().await?;
     let mut report = Vec::new();
     for shader in SHADERS {
         for entry_point in shader.entry_points {

@@ -1,5 +1,6 @@
 /** The wasm module: loaded once for all elements of a page, from beside this file. */
 
+import { ROOT } from "../root.js";
 import { DdpmError, toDdpmError } from "./errors.js";
 
 let loading;
@@ -17,8 +18,8 @@ export function runtime() {
 async function load() {
   let module;
   try {
-    module = await import(new URL("../ddpm.js", import.meta.url));
-    await module.default({ module_or_path: new URL("../ddpm_bg.wasm", import.meta.url) });
+    module = await import(new URL("ddpm.js", ROOT));
+    await module.default({ module_or_path: new URL("ddpm_bg.wasm", ROOT) });
   } catch (thrown) {
     throw new DdpmError("load", `The page's program could not be loaded: ${thrown.message ?? thrown}`);
   }
