@@ -7,6 +7,8 @@ TOOLS=$PWD/target/tools
 BINARYEN=132.0.0
 # The page's wasm and JavaScript together, gzipped, in bytes.
 SIZE_LIMIT=$((150 * 1024))
+# The second software Vulkan driver that tests use where it is: Chromium's.
+SWIFTSHADER=${SWIFTSHADER:-/usr/lib/chromium/vk_swiftshader_icd.json}
 
 say() { printf '\033[1mddpm:\033[0m %s\n' "$*" >&2; }
 die() { printf 'ddpm: %s\n' "$*" >&2; exit 1; }
@@ -148,6 +150,15 @@ run_tests() {
   add_up "$log/native.txt" '^test result:'
   # A suite that does not build, or dies, has no result line.
   if [ "$status" != 0 ] && [ "$failed" = "$before" ]; then count "the native tests build and end" 1; fi
+
+  if [ -f "$SWIFTSHADER" ]; then
+    say "noise and reverse steps on a second Vulkan driver, SwiftShader"
+    VK_DRIVER_FILES=$SWIFTSHADER DDPM_ADAPTER=SwiftShader cargo test --test native -- noise:: steps:: 2>&1 |
+      tee "$log/second.txt" && status=0 || status=$?
+    before=$failed
+    add_up "$log/second.txt" '^test result:'
+    if [ "$status" != 0 ] && [ "$failed" = "$before" ]; then count "the second driver's tests end" 1; fi
+  fi
 
   # A process of its own: bash ignores `set -e` inside a condition.
   if ./build.sh web; then

@@ -123,7 +123,7 @@ pub struct Conv2d {
 /// An operation of the network. All write `out` whole (`=`).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
-    /// The sinusoidal embedding of [`Graph::timestep`]; diffusers' `get_timestep_embedding`.
+    /// The sinusoidal embedding of each sample's t; diffusers' `get_timestep_embedding`.
     TimestepEmbedding {
         /// Cosines first.
         flip_sin_to_cos: bool,

@@ -1,6 +1,7 @@
-//! The noise that shaders draw: words and normals against the fixture and the host, on every adapter named.
+//! The noise that shaders draw: words and normals against the fixture and the host. `build.sh test` runs these on a second
+//! adapter too, the software Vulkan that Chromium brings.
 
-use ddpm::gpu::{Binding, GpuContext, KernelKey, Params, ParamsLayout, Recorder, Shader};
+use ddpm::gpu::{Binding, KernelKey, Params, ParamsLayout, Recorder, Shader};
 use ddpm::rng::{Stream, normal_block};
 use serde_json::Value;
 
@@ -53,17 +54,10 @@ static RNG_PROBE: Shader = Shader {
     consts: &[],
 };
 
-/// The adapter under test, and the one that `DDPM_SECOND_ADAPTER` names (SwiftShader, if Chromium brings it).
-fn adapters() -> Vec<GpuContext> {
-    let second = std::env::var("DDPM_SECOND_ADAPTER").ok();
-    let second = second.map(|name| block_on(GpuContext::request(Some(&name))).expect("the second adapter"));
-    [Some(gpu().clone()), second].into_iter().flatten().collect()
-}
-
 /// Words and normals of `count` blocks from block 0 on.
-fn draw(gpu: &GpuContext, seed: u64, stream: u32, t: u32, sample: u32, count: u32) -> (Vec<u32>, Vec<f32>) {
-    let words = gpu.buffer("words", u64::from(count) * 4).expect("memory");
-    let normals = gpu.buffer("normals", u64::from(count) * 4).expect("memory");
+fn draw(seed: u64, stream: u32, t: u32, sample: u32, count: u32) -> (Vec<u32>, Vec<f32>) {
+    let words = gpu().buffer("words", u64::from(count) * 4).expect("memory");
+    let normals = gpu().buffer("normals", u64::from(count) * 4).expect("memory");
     let params = RngProbe {
         count,
         first_block: 0,
@@ -74,12 +68,12 @@ fn draw(gpu: &GpuContext, seed: u64, stream: u32, t: u32, sample: u32, count: u3
         seed_hi: (seed >> 32) as u32,
         phase_step: 0,
     };
-    let mut recorder = Recorder::new(gpu);
+    let mut recorder = Recorder::new(gpu());
     let key = KernelKey::new(&RNG_PROBE, "draw_blocks");
     let groups = [count.div_ceil(64), 1, 1];
     recorder.dispatch("draw", key, &params, &[(&words).into(), (&normals).into()], groups).expect("recorded");
-    recorder.finish().submit(gpu);
-    (block_on(gpu.read(&words)).expect("words"), block_on(gpu.read(&normals)).expect("normals"))
+    recorder.finish().submit(gpu());
+    (block_on(gpu().read(&words)).expect("words"), block_on(gpu().read(&normals)).expect("normals"))
 }
 
 fn numbers(json: &Value) -> Vec<f64> {
@@ -89,31 +83,29 @@ fn numbers(json: &Value) -> Vec<f64> {
 #[test]
 fn shaders_draw_the_fixtures_words_and_normals() {
     let fixture = fixtures::json("rng.json");
-    for gpu in adapters() {
-        for case in fixture["cases"].as_array().expect("cases") {
-            let seed: u64 = case["seed"].as_str().expect("a seed").parse().expect("64 bits");
-            let [t, sample, stream] = ["t", "sample", "stream"].map(|key| case[key].as_u64().expect(key) as u32);
-            let want_words = numbers(&case["words"]);
-            let want = numbers(&case["normals"]);
-            let count = want.len().div_ceil(4) as u32;
-            let (words, normals) = draw(&gpu, seed, stream, t, sample, count);
-            let name = format!("{}: seed {seed}, t {t}, sample {sample}, stream {stream}", gpu.adapter().name);
-            let words: Vec<f64> = words.iter().map(|&w| f64::from(w)).collect();
-            assert_eq!(words[..want_words.len()], want_words, "{name}");
-            assert_max_abs(&name, &normals[..want.len()], &want, TOLERANCE);
-        }
+    for case in fixture["cases"].as_array().expect("cases") {
+        let seed: u64 = case["seed"].as_str().expect("a seed").parse().expect("64 bits");
+        let [t, sample, stream] = ["t", "sample", "stream"].map(|key| case[key].as_u64().expect(key) as u32);
+        let want_words = numbers(&case["words"]);
+        let want = numbers(&case["normals"]);
+        let count = want.len().div_ceil(4) as u32;
+        let (words, normals) = draw(seed, stream, t, sample, count);
+        let name = format!("{}: seed {seed}, t {t}, sample {sample}, stream {stream}", gpu().adapter().name);
+        let words: Vec<f64> = words.iter().map(|&w| f64::from(w)).collect();
+        assert_eq!(words[..want_words.len()], want_words, "{name}");
+        assert_max_abs(&name, &normals[..want.len()], &want, TOLERANCE);
     }
 }
 
 #[test]
 fn a_million_normals_of_a_shader_are_the_hosts_and_normal() {
-    for gpu in adapters() {
-        let (_, normals) = draw(&gpu, 7, Stream::ReverseNoise as u32, 3, 5, BLOCKS);
-        let host: Vec<f64> = (0..BLOCKS).flat_map(|b| normal_block(7, Stream::ReverseNoise, 3, 5, b)).collect();
-        let name = format!("{}: {} normals", gpu.adapter().name, normals.len());
-        assert_max_abs(&name, &normals, &host, TOLERANCE);
-        assert_fails("a wrong answer", || assert_max_abs(&name, &normals[1..], &host[..host.len() - 1], TOLERANCE));
-        let draws: Vec<f64> = normals.iter().map(|&x| f64::from(x)).collect();
-        assert_standard_normal(&name, &draws);
-    }
+    let (_, normals) = draw(7, Stream::ReverseNoise as u32, 3, 5, BLOCKS);
+    let host: Vec<f64> = (0..BLOCKS).flat_map(|b| normal_block(7, Stream::ReverseNoise, 3, 5, b)).collect();
+    let name = format!("{}: {} normals", gpu().adapter().name, normals.len());
+    assert_max_abs(&name, &normals, &host, TOLERANCE);
+    assert_fails("a wrong answer", || {
+        assert_max_abs(&name, &normals[1..], &host[..host.len() - 1], TOLERANCE)
+    });
+    let draws: Vec<f64> = normals.iter().map(|&x| f64::from(x)).collect();
+    assert_standard_normal(&name, &draws);
 }
