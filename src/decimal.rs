@@ -40,7 +40,12 @@ impl Decimal {
     /// The digits, as a whole number that does not end in 0, and the power of ten to multiply them with.
     fn digits(self) -> (u64, i32) {
         let x = self.0.abs();
-        let first = x.log10().floor() as i32;
+        // The first digit's power of ten, by the exponent of 2.
+        let binary = (x.to_bits() >> 52) as i32 - 1023;
+        let mut first = (f64::from(binary) * std::f64::consts::LOG10_2).floor() as i32;
+        if from_decimal(1, first + 1) <= x {
+            first += 1;
+        }
         let mut found = (0, 0);
         for count in 1..=MOST_DIGITS {
             let exponent = first + 1 - count;

@@ -221,55 +221,48 @@ impl<'a> Reader<'a> {
     fn number(&mut self) -> Result<Number> {
         let negative = self.peek() == Some(b'-');
         self.at += usize::from(negative);
-        let (mut digits, mut exponent) = (0u64, 0i32);
         let start = self.at;
-        let whole = self.digits(&mut digits, &mut exponent)?;
-        if whole > 1 && self.text.as_bytes()[start] == b'0' {
-            return self.fail("a number without leading zeros");
+        let mut digits = Digits::default();
+        self.digits(&mut digits, false)?;
+        if self.at - start > 1 && self.text.as_bytes()[start] == b'0' {
+            return self.fail("a number without leading zeros before this");
         }
-        let mut is_whole = exponent == 0;
+        let mut whole = !digits.full;
         if self.byte() == Some(b'.') {
             self.at += 1;
-            let dropped = exponent;
-            let places = self.digits(&mut digits, &mut exponent)?;
-            // Places that were dropped for want of digits do not count twice.
-            exponent = if dropped > 0 { dropped } else { exponent - i32::try_from(places).unwrap_or(i32::MAX) };
-            is_whole = false;
+            self.digits(&mut digits, true)?;
+            whole = false;
         }
         if matches!(self.byte(), Some(b'e' | b'E')) {
             self.at += 1;
             let down = self.byte() == Some(b'-');
             self.at += usize::from(matches!(self.byte(), Some(b'-' | b'+')));
-            let (mut power, mut dropped) = (0, 0);
-            self.digits(&mut power, &mut dropped)?;
-            let power = if dropped > 0 { i32::MAX } else { i32::try_from(power).unwrap_or(i32::MAX) };
-            exponent = exponent.saturating_add(if down { -power } else { power });
-            is_whole = false;
+            let mut power = Digits::default();
+            self.digits(&mut power, false)?;
+            // No text is so long that its digits would make up for such a power.
+            let power = power.number.min(1 << 30) as i32;
+            digits.exponent += if down { -power } else { power };
+            whole = false;
         }
-        let number = match i64::try_from(digits) {
-            Ok(digits) if is_whole && negative && digits > 0 => Some((-digits).into()),
-            _ if is_whole && !negative => Some(digits.into()),
+        let number = match i64::try_from(digits.number) {
+            _ if whole && !negative => Some(digits.number.into()),
+            Ok(number) if whole && number > 0 => Some((-number).into()),
             _ => {
-                let x = from_decimal(digits, exponent);
+                let x = from_decimal(digits.number, digits.exponent);
                 Number::from_f64(if negative { -x } else { x })
             }
         };
         number.map_or_else(|| self.fail("a number that f64 holds before this"), Ok)
     }
 
-    /// Appends the digits here to `digits`, and returns how many they are; counts in `exponent` those for which there
-    /// is no room.
-    fn digits(&mut self, digits: &mut u64, exponent: &mut i32) -> Result<usize> {
+    /// Appends the digits that are here, one or more, to `digits`.
+    fn digits(&mut self, digits: &mut Digits, fraction: bool) -> Result<()> {
         let start = self.at;
         while let Some(byte @ b'0'..=b'9') = self.byte() {
-            let longer = digits.checked_mul(10).and_then(|d| d.checked_add(u64::from(byte - b'0')));
-            match longer {
-                Some(longer) if *exponent == 0 => *digits = longer,
-                _ => *exponent = exponent.saturating_add(1),
-            }
+            digits.push(byte - b'0', fraction);
             self.at += 1;
         }
-        if self.at == start { self.fail("a digit") } else { Ok(self.at - start) }
+        if self.at == start { self.fail("a digit") } else { Ok(()) }
     }
 
     /// Any value.
@@ -344,6 +337,26 @@ impl<'a> Reader<'a> {
             None => Ok(()),
             Some(_) => self.fail("the end of the text"),
         }
+    }
+}
+
+/// number·10^exponent, digit by digit.
+#[derive(Default)]
+struct Digits {
+    number: u64,
+    exponent: i32,
+    /// Whether a digit found no room; none does after it.
+    full: bool,
+}
+
+impl Digits {
+    fn push(&mut self, digit: u8, fraction: bool) {
+        let longer = self.number.checked_mul(10).and_then(|number| number.checked_add(digit.into()));
+        match longer.filter(|_| !self.full) {
+            Some(longer) => self.number = longer,
+            None => self.full = true,
+        }
+        self.exponent += i32::from(self.full) - i32::from(fraction);
     }
 }
 

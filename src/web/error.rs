@@ -3,6 +3,7 @@
 use wasm_bindgen::JsValue;
 
 use crate::error::{Error, ErrorKind};
+use crate::json::Object;
 
 /// The page's name for a kind of error.
 pub(super) fn type_name(kind: ErrorKind) -> &'static str {
@@ -28,5 +29,5 @@ pub(super) fn to_js(error: Error) -> JsValue {
 
 /// JSON: `{type, message}`.
 pub(super) fn to_json(error: &Error) -> String {
-    serde_json::json!({ "type": type_name(error.kind()), "message": error.to_string() }).to_string()
+    Object::new().string("type", type_name(error.kind())).string("message", &error.to_string()).finish()
 }

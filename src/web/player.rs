@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::film::Film;
 use crate::gpu::GpuContext;
 use crate::graph::unet;
+use crate::json::Object;
 use crate::picture::{Grid, Raster};
 use crate::sampler::{Conditioning, Frames, Sampler};
 use crate::{ops, sampler};
@@ -377,15 +378,14 @@ impl Player {
     /// Compute passes, dispatches, allocations, pipelines, bind groups and readbacks so far: JSON.
     pub fn counts(&self) -> String {
         let counts = self.gpu.counts();
-        serde_json::json!({
-            "passes": counts.passes,
-            "dispatches": counts.dispatches,
-            "allocations": counts.allocations,
-            "pipelines": counts.pipelines,
-            "bind_groups": counts.bind_groups,
-            "readbacks": counts.readbacks,
-        })
-        .to_string()
+        Object::new()
+            .plain("passes", counts.passes)
+            .plain("dispatches", counts.dispatches)
+            .plain("allocations", counts.allocations)
+            .plain("pipelines", counts.pipelines)
+            .plain("bind_groups", counts.bind_groups)
+            .plain("readbacks", counts.readbacks)
+            .finish()
     }
 }
 

@@ -14,6 +14,7 @@ mod diffusion;
 mod film;
 mod fuzz;
 mod goldens;
+mod graph;
 mod kernels;
 mod large;
 mod layers;
