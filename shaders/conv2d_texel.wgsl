@@ -1,12 +1,12 @@
 // Convolution for adapters that compute on the CPU: out[m, co] = Σ_k x[m, k] · w[k, co] + bias[co] (+ embedding[n, co])
 // (+ residual[m, co]) (+ out[m, co]). On llvmpipe and SwiftShader each storage-buffer load is a loop over the lanes of a vector,
-// a texel fetch is straight code: so both operands are textures, and each invocation keeps PIXELS × QUADS vec4 sums in registers.
+// a texel fetch is straight code: so both operands are textures, and each invocation keeps 4 × QUADS vec4 sums in registers.
 //
 // x          texels of [samples, in_height, in_width, x_quads]: one source; a concatenation takes two dispatches
 // weights    texels of [kernel · kernel · k_quads · 4, weight_quads]: this source's channels are quads k_offset … of each tap
 // bias, embedding, residual, out   as in conv2d.wgsl; out is written (=), or accumulated into (+=, without bias) if `accumulate`
-// One workgroup 16 · PIXELS rows by QUADS quads of channels; invocation l has rows l, l + 16, … of them.
-// Dispatch: (rows / (16 · PIXELS), out_quads / QUADS).
+// One workgroup 64 rows by QUADS quads of channels; invocation l has rows l, l + 16, … of them.
+// Dispatch: (rows / 64, out_quads / QUADS).
 
 struct Conv2dTexel {
     rows: u32,
@@ -31,7 +31,6 @@ struct Conv2dTexel {
     pad: u32,
 }
 
-const PIXELS: u32 = 4u;
 const QUADS: u32 = 4u;
 
 @group(0) @binding(0) var<uniform> params: Conv2dTexel;
@@ -44,22 +43,12 @@ const QUADS: u32 = 4u;
 
 @compute @workgroup_size(16)
 fn conv2d_texel(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local_ix: u32) {
-    let row = workgroup.x * 16u * PIXELS + local_ix;
+    let row = workgroup.x * 64u + local_ix;
     let first_quad = workgroup.y * QUADS;
-    let origin0 = origin(row + 0u);
+    let origin0 = origin(row);
     let origin1 = origin(row + 16u);
     let origin2 = origin(row + 32u);
     let origin3 = origin(row + 48u);
-    var origin4: vec3<i32>;
-    var origin5: vec3<i32>;
-    var origin6: vec3<i32>;
-    var origin7: vec3<i32>;
-    if PIXELS > 4u {
-        origin4 = origin(row + 64u);
-        origin5 = origin(row + 80u);
-        origin6 = origin(row + 96u);
-        origin7 = origin(row + 112u);
-    }
     // sum_PQ: pixel P, quad Q.
     var sum_00 = vec4<f32>(0.0);
     var sum_01 = vec4<f32>(0.0);
@@ -77,22 +66,6 @@ fn conv2d_texel(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
     var sum_31 = vec4<f32>(0.0);
     var sum_32 = vec4<f32>(0.0);
     var sum_33 = vec4<f32>(0.0);
-    var sum_40 = vec4<f32>(0.0);
-    var sum_41 = vec4<f32>(0.0);
-    var sum_42 = vec4<f32>(0.0);
-    var sum_43 = vec4<f32>(0.0);
-    var sum_50 = vec4<f32>(0.0);
-    var sum_51 = vec4<f32>(0.0);
-    var sum_52 = vec4<f32>(0.0);
-    var sum_53 = vec4<f32>(0.0);
-    var sum_60 = vec4<f32>(0.0);
-    var sum_61 = vec4<f32>(0.0);
-    var sum_62 = vec4<f32>(0.0);
-    var sum_63 = vec4<f32>(0.0);
-    var sum_70 = vec4<f32>(0.0);
-    var sum_71 = vec4<f32>(0.0);
-    var sum_72 = vec4<f32>(0.0);
-    var sum_73 = vec4<f32>(0.0);
     for (var tap = 0u; tap < params.kernel * params.kernel; tap++) {
         let ky = i32(tap / params.kernel);
         let kx = i32(tap % params.kernel);
@@ -100,89 +73,45 @@ fn conv2d_texel(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
         let base1 = texel_base(origin1, ky, kx);
         let base2 = texel_base(origin2, ky, kx);
         let base3 = texel_base(origin3, ky, kx);
-        var base4 = -1;
-        var base5 = -1;
-        var base6 = -1;
-        var base7 = -1;
-        if PIXELS > 4u {
-            base4 = texel_base(origin4, ky, kx);
-            base5 = texel_base(origin5, ky, kx);
-            base6 = texel_base(origin6, ky, kx);
-            base7 = texel_base(origin7, ky, kx);
-        }
         var w_ix = (tap * params.k_quads + params.k_offset) * 4u * params.weight_quads + first_quad;
         for (var quad = 0u; quad < params.x_quads; quad++) {
             let x0 = load_x(base0, quad);
             let x1 = load_x(base1, quad);
             let x2 = load_x(base2, quad);
             let x3 = load_x(base3, quad);
-            var x4: vec4<f32>;
-            var x5: vec4<f32>;
-            var x6: vec4<f32>;
-            var x7: vec4<f32>;
-            if PIXELS > 4u {
-                x4 = load_x(base4, quad);
-                x5 = load_x(base5, quad);
-                x6 = load_x(base6, quad);
-                x7 = load_x(base7, quad);
-            }
             let w0 = weight_tile(w_ix);
             sum_00 += w0 * x0;
             sum_10 += w0 * x1;
             sum_20 += w0 * x2;
             sum_30 += w0 * x3;
-            if PIXELS > 4u {
-                sum_40 += w0 * x4;
-                sum_50 += w0 * x5;
-                sum_60 += w0 * x6;
-                sum_70 += w0 * x7;
-            }
             if QUADS > 1u {
                 let w1 = weight_tile(w_ix + 1u);
                 sum_01 += w1 * x0;
                 sum_11 += w1 * x1;
                 sum_21 += w1 * x2;
                 sum_31 += w1 * x3;
-                if PIXELS > 4u {
-                    sum_41 += w1 * x4;
-                    sum_51 += w1 * x5;
-                    sum_61 += w1 * x6;
-                    sum_71 += w1 * x7;
-                }
                 let w2 = weight_tile(w_ix + 2u);
                 sum_02 += w2 * x0;
                 sum_12 += w2 * x1;
                 sum_22 += w2 * x2;
                 sum_32 += w2 * x3;
-                if PIXELS > 4u {
-                    sum_42 += w2 * x4;
-                    sum_52 += w2 * x5;
-                    sum_62 += w2 * x6;
-                    sum_72 += w2 * x7;
-                }
                 let w3 = weight_tile(w_ix + 3u);
                 sum_03 += w3 * x0;
                 sum_13 += w3 * x1;
                 sum_23 += w3 * x2;
                 sum_33 += w3 * x3;
-                if PIXELS > 4u {
-                    sum_43 += w3 * x4;
-                    sum_53 += w3 * x5;
-                    sum_63 += w3 * x6;
-                    sum_73 += w3 * x7;
-                }
             }
             w_ix += 4u * params.weight_quads;
         }
     }
-    store_texel(row + 0u, first_quad, sum_00);
+    store_texel(row, first_quad, sum_00);
     store_texel(row + 16u, first_quad, sum_10);
     store_texel(row + 32u, first_quad, sum_20);
     store_texel(row + 48u, first_quad, sum_30);
     if QUADS > 1u {
-        store_texel(row + 0u, first_quad + 1u, sum_01);
-        store_texel(row + 0u, first_quad + 2u, sum_02);
-        store_texel(row + 0u, first_quad + 3u, sum_03);
+        store_texel(row, first_quad + 1u, sum_01);
+        store_texel(row, first_quad + 2u, sum_02);
+        store_texel(row, first_quad + 3u, sum_03);
         store_texel(row + 16u, first_quad + 1u, sum_11);
         store_texel(row + 16u, first_quad + 2u, sum_12);
         store_texel(row + 16u, first_quad + 3u, sum_13);
@@ -192,26 +121,6 @@ fn conv2d_texel(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
         store_texel(row + 48u, first_quad + 1u, sum_31);
         store_texel(row + 48u, first_quad + 2u, sum_32);
         store_texel(row + 48u, first_quad + 3u, sum_33);
-    }
-    if PIXELS > 4u {
-        store_texel(row + 64u, first_quad, sum_40);
-        store_texel(row + 80u, first_quad, sum_50);
-        store_texel(row + 96u, first_quad, sum_60);
-        store_texel(row + 112u, first_quad, sum_70);
-        if QUADS > 1u {
-            store_texel(row + 64u, first_quad + 1u, sum_41);
-            store_texel(row + 64u, first_quad + 2u, sum_42);
-            store_texel(row + 64u, first_quad + 3u, sum_43);
-            store_texel(row + 80u, first_quad + 1u, sum_51);
-            store_texel(row + 80u, first_quad + 2u, sum_52);
-            store_texel(row + 80u, first_quad + 3u, sum_53);
-            store_texel(row + 96u, first_quad + 1u, sum_61);
-            store_texel(row + 96u, first_quad + 2u, sum_62);
-            store_texel(row + 96u, first_quad + 3u, sum_63);
-            store_texel(row + 112u, first_quad + 1u, sum_71);
-            store_texel(row + 112u, first_quad + 2u, sum_72);
-            store_texel(row + 112u, first_quad + 3u, sum_73);
-        }
     }
 }
 

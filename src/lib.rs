@@ -6,8 +6,7 @@
 //! # Reading order
 //! A module uses only the modules above it in this list, and its own (`tests/native/layers.rs` enforces it).
 //!
-//! 0. [`error`], [`spec`] (what a network and a process are, as data), [`rng`] (Philox4x32-10 and its normals),
-//!    [`decimal`] and [`json`] (text, in few lines)
+//! 0. [`error`], [`spec`] (what a network and a process are, as data), [`rng`] (Philox4x32-10 and its normals)
 //! 1. [`schedule`] (β, ᾱ and the numbers of every reverse step, in f64), [`diffusion`] (the equations, on the host)
 //! 2. [`gpu`]: the device, buffers, kernels, recorded plans, readback
 //! 3. [`graph`]: what a network is, with no GPU in it; [`graph::unet`] describes the U-Net once
@@ -44,13 +43,11 @@
 #![warn(missing_docs)]
 
 pub mod checkpoint;
-pub mod decimal;
 pub mod diffusion;
 pub mod error;
 pub mod film;
 pub mod gpu;
 pub mod graph;
-pub mod json;
 pub mod ops;
 pub mod picture;
 pub mod rng;

@@ -4,7 +4,6 @@
 //! `t` is 0-based: t = 0 is one step of noise, t = T − 1 is (nearly) pure noise. Equation numbers are those
 //! of arXiv 2006.11239 (DDPM) and arXiv 2010.02502 (DDIM).
 
-use crate::decimal::Decimal;
 use crate::error::{Error, Result};
 use crate::spec::{BetaSchedule, DiffusionSpec, PredictionType, VarianceType};
 
@@ -91,12 +90,10 @@ pub fn betas(spec: &DiffusionSpec) -> Result<Vec<f64>> {
     match betas.iter().position(|&beta| !(1.0 - beta < 1.0 && beta <= 1.0)) {
         None => Ok(betas),
         Some(t) => Err(Error::input(format!(
-            "{} schedule from beta_start {} to beta_end {}: expected every beta more than 0 and at most 1, \
+            "{} schedule from beta_start {start} to beta_end {end}: expected every beta more than 0 and at most 1, \
              found {} at t = {t}",
             spec.beta_schedule.name(),
-            Decimal(start),
-            Decimal(end),
-            Decimal(betas[t])
+            betas[t]
         ))),
     }
 }
@@ -311,7 +308,7 @@ fn ddpm_step(
 /// As [`ddpm_steps`], or if `eta` is not between 0 and 1.
 pub fn ddim_steps(spec: &DiffusionSpec, sampling_steps: u32, eta: f64) -> Result<Vec<StepCoefficients>> {
     if !(0.0..=1.0).contains(&eta) {
-        return Err(Error::input(format!("eta: expected 0 to 1, found {}", Decimal(eta))));
+        return Err(Error::input(format!("eta: expected 0 to 1, found {eta}")));
     }
     let schedule = Schedule::new(spec)?;
     let timesteps = leading_timesteps(spec.num_timesteps, sampling_steps, spec.steps_offset)?;
@@ -345,10 +342,8 @@ fn step_from(spec: &DiffusionSpec, t: u32, ac: f64, ac_prev: f64) -> Result<Step
     if vanishing(ac_prev) || vanishing(ac) && spec.prediction_type == PredictionType::Epsilon {
         return Err(Error::input(format!(
             "{} schedule: no reverse step can be taken from t = {t}, where nothing of x_0 is left \
-             (alphas_cumprod = {}, before it {})",
-            spec.beta_schedule.name(),
-            Decimal(ac),
-            Decimal(ac_prev)
+             (alphas_cumprod = {ac}, before it {ac_prev})",
+            spec.beta_schedule.name()
         )));
     }
     let (recip, recipm1) =

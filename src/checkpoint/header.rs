@@ -1,16 +1,17 @@
 //! The header of a safetensors file: where every tensor lies, and the project's own metadata.
 //!
 //! A file is 8 bytes of header length N (little-endian), N bytes of JSON, then the data, which the tensors must cover
-//! without gap or overlap. The JSON is read piece by piece rather than built, so that a header costs a small multiple of its own
+//! without gap or overlap. The JSON is visited rather than built, so that a header costs a small multiple of its own
 //! length in memory whatever it says; the `safetensors` crate, which builds maps first, was measured to take up to 25 times it.
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
 
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
 use super::json::shown;
 use crate::error::{Error, Result};
-use crate::json::Reader;
 
 /// Bytes of the header's own length.
 const LENGTH_BYTES: usize = 8;
@@ -94,9 +95,18 @@ pub(super) struct Texts {
 /// Reads the header of the file `bytes`: its tensors, sorted by name, and our metadata.
 pub(super) fn read(bytes: &[u8]) -> Result<(Vec<Entry>, Texts)> {
     let (json, data_start) = split(bytes)?;
-    let mut reader = Reader::new(json);
-    let (mut tensors, texts) = visit(&mut reader)?;
-    reader.end().map_err(not_a_header)?;
+    let mut header = Header::default();
+    let mut json_reader = serde_json::Deserializer::from_str(json);
+    let visited = (&mut json_reader).deserialize_map(&mut header).and_then(|()| json_reader.end());
+    if let Err(error) = visited {
+        return Err(header.error.unwrap_or_else(|| {
+            Error::load(format!(
+                "the header is not the JSON of a safetensors file ({})",
+                shown(&error.to_string())
+            ))
+        }));
+    }
+    let Header { mut tensors, texts, .. } = header;
 
     sort(&mut tensors, |a, b| (a.range.start, a.range.end).cmp(&(b.range.start, b.range.end)));
     let mut end = 0;
@@ -177,62 +187,89 @@ fn canonical(name: &str) -> Box<str> {
     renamed.map_or_else(|| name.into(), String::into_boxed_str)
 }
 
-/// Collects the tensors, whose ranges are relative to the data until [`read`] has checked them, and our metadata.
-fn visit(reader: &mut Reader) -> Result<(Vec<Entry>, Texts)> {
-    let mut tensors = Vec::new();
-    let mut texts = None;
-    let mut header = reader.open_object().map_err(not_a_header)?;
-    while reader.more(&mut header).map_err(not_a_header)? {
-        let name = reader.key().map_err(not_a_header)?;
-        if name == "__metadata__" {
-            if texts.is_some() {
-                return Err(Error::load("__metadata__: expected once in the header, found twice"));
-            }
-            let read = Texts::read(reader);
-            texts = Some(read.map_err(|error| malformed("__metadata__", "strings", &error))?);
-        } else {
-            let place = format!("tensor {}", shown(&name));
-            let info = Info::read(reader)
-                .map_err(|error| malformed(&place, "dtype, shape and data_offsets", &error))?;
-            tensors.push(info.entry(&name).map_err(|error| error.within(&place))?);
-        }
+/// What visiting a header collects; ranges are relative to the data until [`read`] has checked them.
+#[derive(Default)]
+struct Header {
+    tensors: Vec<Entry>,
+    texts: Texts,
+    metadata_seen: bool,
+    /// Says better than serde's error what was wrong.
+    error: Option<Error>,
+}
+
+impl<'de> Visitor<'de> for &mut Header {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object of tensors")
     }
-    Ok((tensors, texts.unwrap_or_default()))
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
+        while let Some(name) = map.next_key::<String>()? {
+            let failure = if name == "__metadata__" {
+                if std::mem::replace(&mut self.metadata_seen, true) {
+                    Some(Error::load("__metadata__: expected once in the header, found twice"))
+                } else {
+                    let visited = map.next_value_seed(TextsSeed(&mut self.texts));
+                    visited.err().map(|error| malformed("__metadata__", "strings", &error))
+                }
+            } else {
+                let place = format!("tensor {}", shown(&name));
+                match map.next_value_seed(InfoSeed) {
+                    Ok(info) => {
+                        let entry = info.entry(&name).map_err(|error| error.within(&place));
+                        entry.map(|entry| self.tensors.push(entry)).err()
+                    }
+                    Err(error) => Some(malformed(&place, "dtype, shape and data_offsets", &error)),
+                }
+            };
+            if failure.is_some() {
+                self.error = failure;
+                return Err(A::Error::custom("refused"));
+            }
+        }
+        Ok(())
+    }
 }
 
-fn not_a_header(error: impl fmt::Display) -> Error {
-    Error::load(format!("the header is not the JSON of a safetensors file ({error})"))
-}
-
-/// The error of a part of the header that is something else.
-fn malformed(place: &str, expected: &str, error: &Error) -> Error {
+/// The error of a part of the header that could not be visited.
+fn malformed(place: &str, expected: &str, error: &impl fmt::Display) -> Error {
     let error = shown(&error.to_string());
     Error::load(format!("{place}: expected {expected} in the header, found something else ({error})"))
 }
 
-fn twice(key: &str) -> Error {
-    Error::load(format!("{key}: expected once, found twice"))
+/// Visits `__metadata__`, whose values must be strings, and keeps ours.
+struct TextsSeed<'a>(&'a mut Texts);
+
+impl<'de> DeserializeSeed<'de> for TextsSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
 }
 
-impl Texts {
-    /// Reads `__metadata__`, whose values must be strings, and keeps ours.
-    fn read(reader: &mut Reader) -> Result<Self> {
-        let mut texts = Self::default();
-        let mut metadata = reader.open_object()?;
-        while reader.more(&mut metadata)? {
-            let key = reader.key()?;
-            let text = reader.string()?;
+impl<'de> Visitor<'de> for TextsSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object of strings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            let text = map.next_value::<String>()?;
             let place = match key.as_str() {
-                "unet_config" => &mut texts.unet_config,
-                "scheduler_config" => &mut texts.scheduler_config,
-                "ddpm" => &mut texts.ddpm,
+                "unet_config" => &mut self.0.unet_config,
+                "scheduler_config" => &mut self.0.scheduler_config,
+                "ddpm" => &mut self.0.ddpm,
                 _ => continue,
             };
             if place.replace(text).is_some() {
-                return Err(twice(&key));
+                return Err(A::Error::custom(format_args!("{key}: expected once, found twice")));
             }
         }
-        Ok(texts)
+        Ok(())
     }
 }
 
@@ -245,28 +282,6 @@ struct Info {
 }
 
 impl Info {
-    /// Reads one tensor's object; keys that mean nothing to us may be anything.
-    fn read(reader: &mut Reader) -> Result<Self> {
-        let mut info = Self::default();
-        let mut object = reader.open_object()?;
-        while reader.more(&mut object)? {
-            let key = reader.key()?;
-            let again = match key.as_str() {
-                "dtype" => info.dtype.replace(reader.string()?).is_some(),
-                "shape" => info.shape.replace(Numbers::read(reader)?).is_some(),
-                "data_offsets" => info.offsets.replace(Numbers::read(reader)?).is_some(),
-                _ => {
-                    reader.skip()?;
-                    false
-                }
-            };
-            if again {
-                return Err(twice(&key));
-            }
-        }
-        Ok(info)
-    }
-
     /// Checks one tensor by itself.
     fn entry(self, name: &str) -> Result<Entry> {
         let missing = |key: &str| Error::load(format!("{key}: expected it in the header, found nothing"));
@@ -299,26 +314,54 @@ impl Info {
     }
 }
 
-/// A list of whole numbers, of which the first `MOST` of `count` are kept.
+/// Visits one tensor's object.
+struct InfoSeed;
+
+impl<'de> DeserializeSeed<'de> for InfoSeed {
+    type Value = Info;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Info, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for InfoSeed {
+    type Value = Info;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object with dtype, shape and data_offsets")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Info, A::Error> {
+        let mut info = Info::default();
+        while let Some(key) = map.next_key::<String>()? {
+            let twice = match key.as_str() {
+                "dtype" => info.dtype.replace(map.next_value()?).is_some(),
+                "shape" => info.shape.replace(map.next_value_seed(Numbers::default())?).is_some(),
+                "data_offsets" => info.offsets.replace(map.next_value_seed(Numbers::default())?).is_some(),
+                _ => map.next_value::<IgnoredAny>().map(|_| false)?,
+            };
+            if twice {
+                return Err(A::Error::custom(format_args!("{key}: expected once, found twice")));
+            }
+        }
+        Ok(info)
+    }
+}
+
+/// Visits a list of whole numbers, and keeps the first `MOST` of `count`.
 struct Numbers<const MOST: usize> {
     numbers: [u64; MOST],
     count: usize,
 }
 
-impl<const MOST: usize> Numbers<MOST> {
-    fn read(reader: &mut Reader) -> Result<Self> {
-        let mut list = Self { numbers: [0; MOST], count: 0 };
-        let mut array = reader.open_array()?;
-        while reader.more(&mut array)? {
-            let number = reader.u64()?;
-            if let Some(place) = list.numbers.get_mut(list.count) {
-                *place = number;
-            }
-            list.count += 1;
-        }
-        Ok(list)
+impl<const MOST: usize> Default for Numbers<MOST> {
+    fn default() -> Self {
+        Self { numbers: [0; MOST], count: 0 }
     }
+}
 
+impl<const MOST: usize> Numbers<MOST> {
     /// The numbers as sizes, if none was left out and each is one.
     fn shape(&self) -> Option<Shape> {
         let mut sizes = [0; MOST];
@@ -326,5 +369,31 @@ impl<const MOST: usize> Numbers<MOST> {
             *size = usize::try_from(number).ok()?;
         }
         Shape::new(sizes.get(..self.count)?)
+    }
+}
+
+impl<'de, const MOST: usize> DeserializeSeed<'de> for Numbers<MOST> {
+    type Value = Self;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, const MOST: usize> Visitor<'de> for Numbers<MOST> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list of whole numbers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> std::result::Result<Self, A::Error> {
+        while let Some(number) = seq.next_element::<u64>()? {
+            if let Some(place) = self.numbers.get_mut(self.count) {
+                *place = number;
+            }
+            self.count += 1;
+        }
+        Ok(self)
     }
 }

@@ -7,7 +7,6 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::json::{self, push_value};
 
 /// The most that parsing one text may allocate, in bytes.
 const BUDGET: usize = 640 << 10;
@@ -27,7 +26,7 @@ pub(super) fn parse_object(text: &str) -> Result<Map<String, Value>> {
             text.len()
         )));
     }
-    match json::parse(text) {
+    match serde_json::from_str(text) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(other) => Err(Error::load(format!("expected a JSON object, found {}", shown_json(&other)))),
         Err(error) => {
@@ -36,7 +35,7 @@ pub(super) fn parse_object(text: &str) -> Result<Map<String, Value>> {
     }
 }
 
-/// An upper bound of what [`json::parse`] allocates for `text`: a map's first node for each `{`, a vector's first four
+/// An upper bound of what `serde_json` allocates for `text`: a map's first node for each `{`, a vector's first four
 /// elements for each `[`, a map entry for each `:`, growth for each `,`, and the strings with their scratch space.
 fn parse_cost(text: &str) -> usize {
     let structure = |byte| match byte {
@@ -66,9 +65,7 @@ pub(super) fn shown(text: &str) -> String {
 
 /// `value` as an error message can repeat it.
 fn shown_json(value: &Value) -> String {
-    let mut text = String::new();
-    push_value(&mut text, value);
-    shown(&text)
+    shown(&serde_json::to_string(value).unwrap_or_default())
 }
 
 /// The typed fields of one JSON object; a key that is missing has the default that diffusers gives it.

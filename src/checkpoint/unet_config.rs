@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::DIFFUSERS_VERSION;
 use super::json::{Fields, parse_object};
-use crate::decimal::Decimal;
 use crate::error::{Error, Result};
 use crate::spec::{BlockKind, DownsamplePadding, TimeConditioning, UNetSpec};
 
@@ -193,10 +192,10 @@ impl UNetSpec {
             );
         }
         if !(self.norm_eps > 0.0 && self.norm_eps <= 1.0) {
-            return fail("norm_eps", "more than 0 and at most 1".into(), Decimal(self.norm_eps.into()).to_string());
+            return fail("norm_eps", "more than 0 and at most 1".into(), self.norm_eps.to_string());
         }
         if !(0.0..1.0).contains(&self.dropout) {
-            return fail("dropout", "at least 0 and less than 1".into(), Decimal(self.dropout.into()).to_string());
+            return fail("dropout", "at least 0 and less than 1".into(), self.dropout.to_string());
         }
         Ok(())
     }
@@ -209,11 +208,11 @@ impl UNetSpec {
                 "block_out_channels: expected an even first level for the sines and cosines of t, found {channels}"
             )));
         }
-        let half = channels / 2;
-        if !(self.freq_shift.is_finite() && self.freq_shift < f64::from(half)) {
+        let half = f64::from(channels / 2);
+        if !(self.freq_shift.is_finite() && self.freq_shift < half) {
             return Err(Error::load(format!(
                 "freq_shift: expected less than half of the first level's channels ({half}), found {}",
-                Decimal(self.freq_shift)
+                self.freq_shift
             )));
         }
         Ok(())

@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 pub use super::header::Precision;
 use super::header::{self, Entry, Shape, Texts};
 use super::json::shown;
-use crate::decimal::Decimal;
 use crate::error::{Error, Result};
 
 /// The tensors of a checkpoint by name, in the current spelling of attention. Every element is finite.
@@ -154,7 +153,7 @@ impl Weights {
                 return Err(Error::load(format!(
                     "tensor {}: expected finite elements, found {} at element {place}",
                     shown(&entry.name),
-                    Decimal(self.elements(entry)[place].into())
+                    self.elements(entry)[place]
                 )));
             }
         }

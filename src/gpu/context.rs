@@ -16,12 +16,9 @@ pub enum Tile {
         /// Side of the tile.
         size: u32,
     },
-    /// `pixels` (4 or 8) × 16 in each thread's registers, operands read as texels: for CPU adapters, where a
+    /// 4 pixels × 16 channels in each thread's registers, operands read as texels: for CPU adapters, where a
     /// storage-buffer load is a loop over the lanes of a vector and a texel fetch is not.
-    Registers {
-        /// Pixels a thread.
-        pixels: u32,
-    },
+    Registers,
 }
 
 /// What was made since the context began; none of it may change inside the sampling loop.
@@ -78,7 +75,7 @@ impl AdapterSummary {
             name: info.name,
             backend: format!("{:?}", info.backend),
             cpu: info.device_type == wgpu::DeviceType::Cpu,
-            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            driver: format!("{} {}", info.driver, info.driver_info).trim_ascii().to_owned(),
             features: adapter.features(),
             limits: adapter.limits(),
         }
@@ -165,6 +162,10 @@ impl GpuContext {
         Self::with_summary(device, queue, AdapterSummary::of(adapter))
     }
 
+    #[cfg_attr(
+        target_arch = "wasm32",
+        expect(clippy::arc_with_non_send_sync, reason = "a browser's device stays on its thread")
+    )]
     fn with_summary(device: wgpu::Device, queue: wgpu::Queue, summary: AdapterSummary) -> Self {
         let fault = Arc::new(Mutex::new(None));
         let seen = fault.clone();
@@ -193,6 +194,10 @@ impl GpuContext {
 
     /// The same device with another tiling; kernels and counts start anew.
     #[must_use]
+    #[cfg_attr(
+        target_arch = "wasm32",
+        expect(clippy::arc_with_non_send_sync, reason = "a browser's device stays on its thread")
+    )]
     pub fn with_tile(&self, tile: Tile) -> Self {
         let inner = Inner {
             device: self.inner.device.clone(),
@@ -284,13 +289,14 @@ async fn default_adapter(instance: &wgpu::Instance) -> Result<wgpu::Adapter> {
         return Ok(adapter);
     }
     options.force_fallback_adapter = true;
-    instance.request_adapter(&options).await.map_err(|e| {
-        Error::new(ErrorKind::NoAdapter, format!("no GPU adapter, not even a software one: {e}"))
-    })
+    instance
+        .request_adapter(&options)
+        .await
+        .map_err(|_| Error::new(ErrorKind::NoAdapter, "no GPU adapter was found, not even a software one"))
 }
 
 fn default_tile(summary: &AdapterSummary) -> Tile {
-    if summary.cpu { Tile::Registers { pixels: 4 } } else { Tile::Workgroup { size: 32 } }
+    if summary.cpu { Tile::Registers } else { Tile::Workgroup { size: 32 } }
 }
 
 fn uncaptured(error: &wgpu::Error) -> Error {

@@ -58,7 +58,7 @@ pub static ATTENTION_TEXEL: Shader = Shader {
 pub(super) fn shader(tile: Tile) -> &'static Shader {
     match tile {
         Tile::Naive | Tile::Workgroup { .. } => &ATTENTION,
-        Tile::Registers { .. } => &ATTENTION_TEXEL,
+        Tile::Registers => &ATTENTION_TEXEL,
     }
 }
 
@@ -89,7 +89,7 @@ pub(super) fn record(
     let [scores_entry, softmax_entry, output_entry] = [ENTRY_POINTS[0], ENTRY_POINTS[1], ENTRY_POINTS[2]];
     let shader = shader(r.rec.gpu.tile());
     let key = |entry| KernelKey::new(shader, entry);
-    if let Tile::Registers { .. } = r.rec.gpu.tile() {
+    if let Tile::Registers = r.rec.gpu.tile() {
         let qkv = r.texels_of(&qkv)?;
         let weights = r.weight_texels(&scores)?;
         let args = [(&qkv).into(), (&weights).into(), (&scores).into(), (&out).into()];

@@ -134,7 +134,7 @@ pub static CONV2D_TEXEL: Shader = Shader {
         ("out", Binding::ReadWrite),
     ],
     entry_points: &["conv2d_texel"],
-    consts: &[("PIXELS", &[4, 8]), ("QUADS", &[1, 4])],
+    consts: &[("QUADS", &[1, 4])],
 };
 
 /// Quads of output channels that an invocation of `conv2d_texel` has.
@@ -147,8 +147,8 @@ pub(super) fn kernel(tile: Tile, out_quads: u32) -> KernelKey {
     match tile {
         Tile::Naive => KernelKey::new(&CONV2D_NAIVE, "conv2d_naive"),
         Tile::Workgroup { size } => KernelKey { shader: &CONV2D, entry_point: "conv2d", consts: [size, 0] },
-        Tile::Registers { pixels } => {
-            let consts = [pixels, texel_tile_quads(out_quads)];
+        Tile::Registers => {
+            let consts = [texel_tile_quads(out_quads), 0];
             KernelKey { shader: &CONV2D_TEXEL, entry_point: "conv2d_texel", consts }
         }
     }
@@ -181,12 +181,12 @@ pub(super) fn record(r: &mut Recording<'_, '_>, op: &graph::Conv2d) -> Result<()
                 r.rec.dispatch_items(&label, key, &sizes, &args, sizes.rows * sizes.out_quads)
             }
         }
-        Tile::Registers { pixels } => {
+        Tile::Registers => {
             let quads = texel_tile_quads(sizes.out_quads);
             let width = sizes.out_quads.next_multiple_of(quads) as usize * 4;
             let weights = pack::weights(r.graph, r.parameters, &op.layers, &channels, taps, width)?;
             let weights = r.rec.gpu.texels_with(&format!("{label}.weight"), weights)?;
-            let tile = RegisterTile { key, pixels, quads, sizes, label: &label };
+            let tile = RegisterTile { key, quads, sizes, label: &label };
             let operands = Operands { weights, bias, embedding, residual, out };
             let mut k_offset = 0;
             for &source in &op.x {
@@ -226,7 +226,6 @@ fn sizes(r: &Recording<'_, '_>, op: &graph::Conv2d) -> Conv2d {
 
 struct RegisterTile<'a> {
     key: KernelKey,
-    pixels: u32,
     quads: u32,
     sizes: Conv2d,
     label: &'a str,
@@ -280,6 +279,6 @@ fn record_from_texels(
         (&operands.residual).into(),
         (&operands.out).into(),
     ];
-    let groups = [sizes.rows.div_ceil(16 * tile.pixels), sizes.out_quads.div_ceil(tile.quads), 1];
+    let groups = [sizes.rows.div_ceil(64), sizes.out_quads.div_ceil(tile.quads), 1];
     r.rec.dispatch(tile.label, tile.key, &params, &args, groups)
 }

@@ -2,7 +2,6 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::diffusion::PredNoise;
-use crate::decimal::Decimal;
 use crate::error::{Error, Result};
 
 /// The chain's kind.
@@ -90,7 +89,7 @@ impl SamplerOptions {
         }
         let weight = guidance.unwrap_or(1.0);
         if !weight.is_finite() {
-            return Err(Error::input(format!("guidance {}: expected a finite number", Decimal(weight))));
+            return Err(Error::input(format!("guidance {weight}: expected a finite number")));
         }
         let in_turn = (0..self.count).map(|i| (self.first_sample + i) % num_classes);
         let labels: Vec<u32> = match (label, null_class) {

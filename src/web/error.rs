@@ -3,7 +3,6 @@
 use wasm_bindgen::JsValue;
 
 use crate::error::{Error, ErrorKind};
-use crate::json::Object;
 
 /// The page's name for a kind of error.
 pub(super) fn type_name(kind: ErrorKind) -> &'static str {
@@ -29,5 +28,5 @@ pub(super) fn to_js(error: Error) -> JsValue {
 
 /// JSON: `{type, message}`.
 pub(super) fn to_json(error: &Error) -> String {
-    Object::new().string("type", type_name(error.kind())).string("message", &error.to_string()).finish()
+    serde_json::json!({ "type": type_name(error.kind()), "message": error.to_string() }).to_string()
 }

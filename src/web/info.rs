@@ -1,13 +1,11 @@
 //! What the page is told of a model, and what it asks of the chain: JSON both ways.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::checkpoint::Checkpoint;
-use crate::decimal::Decimal;
 use crate::diffusion::PredNoise;
 use crate::error::{Error, Result};
 use crate::graph::unet;
-use crate::json::{self, Object};
 use crate::sampler::{Conditioning, Method, SamplerOptions};
 
 /// JSON of a checkpoint: sizes, classes, card.
@@ -15,20 +13,20 @@ pub(super) fn model_info(checkpoint: &Checkpoint) -> Result<String> {
     let graph = unet::describe(&checkpoint.unet, checkpoint.unet.sample_size)?;
     let card = &checkpoint.metadata.card;
     let name = card.as_ref().and_then(|card| card.get("name")).and_then(Value::as_str);
-    let [height, width] = checkpoint.unet.sample_size;
-    Ok(Object::new()
-        .value("name", &name.into())
-        .plain("parameters", graph.num_parameters())
-        .plain("width", width)
-        .plain("height", height)
-        .plain("channels", checkpoint.unet.in_channels)
-        .value("class_names", &checkpoint.metadata.class_names.clone().into())
-        .value("null_class", &checkpoint.metadata.null_class.into())
-        .value("num_classes", &checkpoint.unet.num_class_embeds.into())
-        .plain("num_timesteps", checkpoint.diffusion.num_timesteps)
-        .plain("gflop_per_image", Decimal(graph.flops() as f64 / 1e9))
-        .value("card", card.as_ref().unwrap_or(&Value::Null))
-        .finish())
+    Ok(json!({
+        "name": name,
+        "parameters": graph.num_parameters(),
+        "width": checkpoint.unet.sample_size[1],
+        "height": checkpoint.unet.sample_size[0],
+        "channels": checkpoint.unet.in_channels,
+        "class_names": checkpoint.metadata.class_names,
+        "null_class": checkpoint.metadata.null_class,
+        "num_classes": checkpoint.unet.num_class_embeds,
+        "num_timesteps": checkpoint.diffusion.num_timesteps,
+        "gflop_per_image": graph.flops() as f64 / 1e9,
+        "card": card,
+    })
+    .to_string())
 }
 
 /// What `Player.start` is given.
@@ -40,12 +38,13 @@ pub(super) struct StartOptions {
 
 /// Reads `{count, seed, sampler, steps, eta, label, guidance, view, speed}`.
 pub(super) fn start_options(text: &str) -> Result<StartOptions> {
-    let value = json::parse(text).map_err(|e| Error::input(format!("options are not JSON: {e}")))?;
+    let value: Value =
+        serde_json::from_str(text).map_err(|e| Error::input(format!("options are not JSON: {e}")))?;
     let number = |key: &str| value.get(key).and_then(Value::as_f64);
     let whole = |key: &str, default: u32| match number(key) {
         None => Ok(default),
         Some(n) if n >= 0.0 && n <= f64::from(u32::MAX) && n.fract() == 0.0 => Ok(n as u32),
-        Some(n) => Err(Error::input(format!("{key} {}: expected a whole number", Decimal(n)))),
+        Some(n) => Err(Error::input(format!("{key} {n}: expected a whole number"))),
     };
     let method = match value.get("sampler").and_then(Value::as_str) {
         None | Some("ddpm") => Method::Ddpm,

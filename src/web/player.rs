@@ -13,7 +13,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::film::Film;
 use crate::gpu::GpuContext;
 use crate::graph::unet;
-use crate::json::Object;
 use crate::picture::{Grid, Raster};
 use crate::sampler::{Conditioning, Frames, Sampler};
 use crate::{ops, sampler};
@@ -43,9 +42,7 @@ impl View {
             "x_t" => Ok(Self { ix: 0, gain: 1.0 }),
             "pred_x_start" => Ok(Self { ix: 1, gain: 1.0 }),
             "pred_noise" => Ok(Self { ix: 2, gain: NOISE_GAIN }),
-            other => {
-                Err(Error::input(format!("view \"{other}\": expected x_t, pred_x_start or pred_noise")))
-            }
+            other => Err(Error::input(format!("view \"{other}\": expected x_t, pred_x_start or pred_noise"))),
         }
     }
 }
@@ -378,14 +375,15 @@ impl Player {
     /// Compute passes, dispatches, allocations, pipelines, bind groups and readbacks so far: JSON.
     pub fn counts(&self) -> String {
         let counts = self.gpu.counts();
-        Object::new()
-            .plain("passes", counts.passes)
-            .plain("dispatches", counts.dispatches)
-            .plain("allocations", counts.allocations)
-            .plain("pipelines", counts.pipelines)
-            .plain("bind_groups", counts.bind_groups)
-            .plain("readbacks", counts.readbacks)
-            .finish()
+        serde_json::json!({
+            "passes": counts.passes,
+            "dispatches": counts.dispatches,
+            "allocations": counts.allocations,
+            "pipelines": counts.pipelines,
+            "bind_groups": counts.bind_groups,
+            "readbacks": counts.readbacks,
+        })
+        .to_string()
     }
 }
 

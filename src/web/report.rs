@@ -2,7 +2,6 @@
 
 use crate::error::Result;
 use crate::gpu::{GpuContext, KernelKey};
-use crate::json::Object;
 use crate::ops::SHADERS;
 
 /// A JSON array of `{shader, ok, message}`.
@@ -14,13 +13,11 @@ pub(super) async fn shaders() -> Result<String> {
             for consts in shader.const_sets() {
                 let key = KernelKey { shader, entry_point, consts };
                 let message = gpu.compile_and_wait(key).await.err().map(|e| e.to_string());
-                let [first, second] = consts;
-                let name = format!("{}::{entry_point} [{first}, {second}]", shader.name);
-                let mut object = Object::new();
-                object.string("shader", &name).plain("ok", message.is_none());
-                report.push(object.value("message", &message.into()).finish());
+                let name = format!("{}::{entry_point} {consts:?}", shader.name);
+                report
+                    .push(serde_json::json!({ "shader": name, "ok": message.is_none(), "message": message }));
             }
         }
     }
-    Ok(format!("[{}]", report.join(",")))
+    Ok(serde_json::Value::from(report).to_string())
 }

@@ -9,13 +9,8 @@ use ddpm::gpu::{GpuContext, Tile};
 pub use pollster::block_on;
 
 /// Every way to tile convolutions and matrix products.
-const TILES: [Tile; 5] = [
-    Tile::Naive,
-    Tile::Workgroup { size: 32 },
-    Tile::Workgroup { size: 64 },
-    Tile::Registers { pixels: 4 },
-    Tile::Registers { pixels: 8 },
-];
+const TILES: [Tile; 4] =
+    [Tile::Naive, Tile::Workgroup { size: 32 }, Tile::Workgroup { size: 64 }, Tile::Registers];
 
 /// The device, with the tiling that this adapter gets by default.
 pub fn gpu() -> &'static GpuContext {
@@ -38,12 +33,9 @@ pub fn gpu() -> &'static GpuContext {
     })
 }
 
-/// The same device for every tiling; kernels are compiled once. SwiftShader goes without tiles of 8 pixels, which
-/// take its compiler minutes.
+/// The same device for every tiling; kernels are compiled once.
 pub fn tilings() -> impl Iterator<Item = (Tile, &'static GpuContext)> {
     static TILINGS: OnceLock<[GpuContext; TILES.len()]> = OnceLock::new();
     let contexts = TILINGS.get_or_init(|| TILES.map(|tile| gpu().with_tile(tile)));
-    let is_slow =
-        |tile| tile == Tile::Registers { pixels: 8 } && gpu().adapter().name.contains("SwiftShader");
-    TILES.into_iter().zip(contexts).filter(move |(tile, _)| !is_slow(*tile))
+    TILES.into_iter().zip(contexts)
 }

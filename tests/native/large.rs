@@ -41,11 +41,14 @@ fn ddpm_cifar10_32_steps_within_default_limits_and_memory() {
     let parameters = RandomParameters::new(&graph, 9);
     let x = vec![0.25; 3 * 32 * 32];
     // The default limits, whatever this adapter offers; a GPU's tiles need the buffers, a CPU adapter's the textures.
-    for tile in [Tile::Workgroup { size: 32 }, Tile::Registers { pixels: 4 }] {
+    for tile in [Tile::Workgroup { size: 32 }, Tile::Registers] {
         let gpu = default_limits().with_tile(tile);
         let network = Network::new(&gpu, &graph, &parameters, 1).expect("within the limits");
         let bytes = gpu.counts().allocated_bytes;
-        println!("{tile:?}: {bytes} bytes on the GPU, {:.2} times the weights", bytes as f64 / weight_bytes as f64);
+        println!(
+            "{tile:?}: {bytes} bytes on the GPU, {:.2} times the weights",
+            bytes as f64 / weight_bytes as f64
+        );
         assert!(bytes * 2 <= weight_bytes * 3, "{bytes} bytes for {weight_bytes} of weights");
         if tile == gpu_default() {
             let output = block_on(network.predict(&gpu, &x, &[500], None)).expect("a step");
@@ -78,7 +81,7 @@ fn the_listed_kernels_are_all_that_a_network_compiles() {
     spec.norm_num_groups = 4;
     spec.num_class_embeds = Some(3);
     let graph = unet::describe(&spec, [32, 32]).expect("a graph");
-    for tile in [Tile::Naive, Tile::Workgroup { size: 64 }, Tile::Registers { pixels: 4 }] {
+    for tile in [Tile::Naive, Tile::Workgroup { size: 64 }, Tile::Registers] {
         let gpu = gpu().with_tile(tile);
         for key in ops::kernels(&graph, tile) {
             block_on(gpu.compile_and_wait(key)).expect("a kernel");

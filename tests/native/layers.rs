@@ -3,12 +3,10 @@
 use std::path::Path;
 
 /// Module and layer. A module may use those of a smaller number.
-const LAYERS: [(&str, u32); 19] = [
+const LAYERS: [(&str, u32); 17] = [
     ("error", 0),
     ("spec", 0),
     ("rng", 0),
-    ("decimal", 0),
-    ("json", 1),
     ("schedule", 10),
     ("diffusion", 11),
     ("dataset", 11),

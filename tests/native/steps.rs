@@ -64,7 +64,8 @@ impl Case {
         let (x_tensor, out_tensor) = (tensor(c, h, w), tensor(if learned { 2 * c } else { c }, h, w));
         let copies = if self.guidance.is_some() { 2 } else { 1 };
         let picture = picture(&x_tensor, copies);
-        let (elements, out_elements) = (picture.elements() as usize, (out_tensor.channels() * h * w) as usize);
+        let (elements, out_elements) =
+            (picture.elements() as usize, (out_tensor.channels() * h * w) as usize);
         let x = random(1, elements * SAMPLES as usize, 0.0, 1.0);
         let output = random(2, out_elements * (SAMPLES * copies) as usize, 0.0, 0.7);
         let steps = match self.step {
@@ -92,7 +93,8 @@ impl Case {
             pred_noise: &pred_noise,
         };
         let mut recorder = Recorder::new(gpu());
-        p_sample::record(&mut recorder, &picture, &self.spec, self.step, self.guidance, &buffers).expect("recorded");
+        p_sample::record(&mut recorder, &picture, &self.spec, self.step, self.guidance, &buffers)
+            .expect("recorded");
         recorder.finish().submit(gpu());
         let got = read(&x_tensor, &x_buffer);
         let got_start = read(&x_tensor, &pred_x_start);
@@ -167,7 +169,8 @@ fn x_t_is_the_hosts_noise_in_every_layout() {
             let x = upload(&tensor, &stale);
             let chain = gpu().buffer_with("chain", &[Chain::new(0, SEED, FIRST_SAMPLE)]).expect("memory");
             let mut recorder = Recorder::new(gpu());
-            normals::record(&mut recorder, &picture, Stream::InitialNoise, 999, &chain, &x).expect("recorded");
+            normals::record(&mut recorder, &picture, Stream::InitialNoise, 999, &chain, &x)
+                .expect("recorded");
             recorder.finish().submit(gpu());
             let once = (0..SAMPLES).flat_map(|n| {
                 host_noise(Stream::InitialNoise, 999, FIRST_SAMPLE + n, picture.elements() as usize)
@@ -204,8 +207,7 @@ fn the_forward_process_is_the_hosts() {
         ];
         let [chain, start, t, table, x_t, noise] = &buffers;
         let mut recorder = Recorder::new(gpu());
-        let forward =
-            ForwardBuffers { chain, x_start: start, timesteps: t, coefficients: table, x_t, noise };
+        let forward = ForwardBuffers { chain, x_start: start, timesteps: t, coefficients: table, x_t, noise };
         q_sample::record(&mut recorder, &picture, &forward).expect("recorded");
         recorder.finish().submit(gpu());
         let (mut want, mut want_noise) = (Vec::new(), Vec::new());

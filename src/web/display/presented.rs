@@ -75,15 +75,7 @@ impl Presented {
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        Ok(Self {
-            gpu: gpu.clone(),
-            surface,
-            format,
-            pipeline,
-            layout,
-            uniform,
-            bind_groups: Vec::new(),
-        })
+        Ok(Self { gpu: gpu.clone(), surface, format, pipeline, layout, uniform, bind_groups: Vec::new() })
     }
 
     /// A canvas of `[width, height]` pixels; the buffers drawn before are forgotten.

@@ -50,9 +50,7 @@ enum TileName {
     /// 64 x 64 in workgroup memory.
     Workgroup64,
     /// 4 pixels x 16 channels in registers.
-    Registers4,
-    /// 8 pixels x 16 channels in registers.
-    Registers8,
+    Registers,
 }
 
 impl TileName {
@@ -62,8 +60,7 @@ impl TileName {
             Self::Naive => Some(Tile::Naive),
             Self::Workgroup32 => Some(Tile::Workgroup { size: 32 }),
             Self::Workgroup64 => Some(Tile::Workgroup { size: 64 }),
-            Self::Registers4 => Some(Tile::Registers { pixels: 4 }),
-            Self::Registers8 => Some(Tile::Registers { pixels: 8 }),
+            Self::Registers => Some(Tile::Registers),
         }
     }
 }
