@@ -112,6 +112,9 @@ impl PartialEq for KernelKey {
 impl Eq for KernelKey {}
 
 pub(super) struct CompiledKernel {
+    /// `shader::entry point`, for benchmarks.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) name: String,
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) layout: wgpu::BindGroupLayout,
 }
@@ -245,7 +248,12 @@ impl GpuContext {
             cache: None,
         });
         self.inner.counters.pipelines.fetch_add(1, Relaxed);
-        CompiledKernel { pipeline, layout }
+        CompiledKernel {
+            #[cfg(not(target_arch = "wasm32"))]
+            name: label,
+            pipeline,
+            layout,
+        }
     }
 }
 
