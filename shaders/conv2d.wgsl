@@ -1,4 +1,4 @@
-// Convolution as an implicit GEMM: out[m, co] = Σ_k x[m, k] · w[k, co] + bias[co] (+ embedding[n, co]) (+ residual[m, co]).
+// Convolution as an implicit GEMM: out[m, co] = Σ_k x[m, k] · w[k, co] (+ bias[co]) (+ embedding[n, co]) (+ residual[m, co]).
 // m = (sample, oy, ox), k = (ky, kx, ci): a K-tile lies within one tap, so the inner loop neither divides nor branches.
 //
 // a, b       [samples, in_height, in_width, a_quads | b_quads] vec4: the two sources of a concatenation (b_quads may be 0)
@@ -6,7 +6,7 @@
 // bias       [out_quads]
 // embedding  [samples, embedding_stride], read from embedding_quad on
 // residual   [rows, out_quads]
-// out        [rows, out_quads]; written (=)
+// out        [rows, out_quads]; written (=), or accumulated into (+=) if `accumulate`
 // One workgroup a tile of TILE rows by TILE channels, 4 × 4 an invocation, K in steps of 16. Dispatch: (rows / TILE, quads · 4 / TILE).
 
 struct Conv2d {
@@ -26,6 +26,10 @@ struct Conv2d {
     embedding_quad: u32,
     has_embedding: u32,
     has_residual: u32,
+    has_bias: u32,
+    accumulate: u32,
+    pad0: u32,
+    pad1: u32,
 }
 
 const TILE: u32 = 32u;

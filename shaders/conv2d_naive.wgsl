@@ -1,5 +1,5 @@
 // Convolution, the plain way: the reference that the fast kernels are compared with. Equation and layouts as in conv2d.wgsl.
-// out is written (=). One invocation an output pixel and quad of channels.
+// One invocation an output pixel and quad of channels.
 
 struct Conv2d {
     rows: u32,
@@ -18,6 +18,10 @@ struct Conv2d {
     embedding_quad: u32,
     has_embedding: u32,
     has_residual: u32,
+    has_bias: u32,
+    accumulate: u32,
+    pad0: u32,
+    pad1: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Conv2d;

@@ -1,10 +1,10 @@
-// Convolution for adapters that compute on the CPU: out[m, co] = Σ_k x[m, k] · w[k, co] + bias[co] (+ embedding[n, co])
+// Convolution for adapters that compute on the CPU: out[m, co] = Σ_k x[m, k] · w[k, co] (+ bias[co]) (+ embedding[n, co])
 // (+ residual[m, co]) (+ out[m, co]). On llvmpipe and SwiftShader each storage-buffer load is a loop over the lanes of a vector,
 // a texel fetch is straight code: so both operands are textures, and each invocation keeps 4 × QUADS vec4 sums in registers.
 //
 // x          texels of [samples, in_height, in_width, x_quads]: one source; a concatenation takes two dispatches
 // weights    texels of [kernel · kernel · k_quads · 4, weight_quads]: this source's channels are quads k_offset … of each tap
-// bias, embedding, residual, out   as in conv2d.wgsl; out is written (=), or accumulated into (+=, without bias) if `accumulate`
+// bias, embedding, residual, out   as in conv2d.wgsl
 // One workgroup 64 rows by QUADS quads of channels; invocation l has rows l, l + 16, … of them.
 // Dispatch: (rows / 64, out_quads / QUADS).
 
@@ -27,8 +27,8 @@ struct Conv2dTexel {
     has_residual: u32,
     weight_quads: u32,
     k_offset: u32,
+    has_bias: u32,
     accumulate: u32,
-    pad: u32,
 }
 
 const QUADS: u32 = 4u;
@@ -104,23 +104,23 @@ fn conv2d_texel(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
             w_ix += 4u * params.weight_quads;
         }
     }
-    store_texel(row, first_quad, sum_00);
-    store_texel(row + 16u, first_quad, sum_10);
-    store_texel(row + 32u, first_quad, sum_20);
-    store_texel(row + 48u, first_quad, sum_30);
+    store(row, first_quad, sum_00);
+    store(row + 16u, first_quad, sum_10);
+    store(row + 32u, first_quad, sum_20);
+    store(row + 48u, first_quad, sum_30);
     if QUADS > 1u {
-        store_texel(row, first_quad + 1u, sum_01);
-        store_texel(row, first_quad + 2u, sum_02);
-        store_texel(row, first_quad + 3u, sum_03);
-        store_texel(row + 16u, first_quad + 1u, sum_11);
-        store_texel(row + 16u, first_quad + 2u, sum_12);
-        store_texel(row + 16u, first_quad + 3u, sum_13);
-        store_texel(row + 32u, first_quad + 1u, sum_21);
-        store_texel(row + 32u, first_quad + 2u, sum_22);
-        store_texel(row + 32u, first_quad + 3u, sum_23);
-        store_texel(row + 48u, first_quad + 1u, sum_31);
-        store_texel(row + 48u, first_quad + 2u, sum_32);
-        store_texel(row + 48u, first_quad + 3u, sum_33);
+        store(row, first_quad + 1u, sum_01);
+        store(row, first_quad + 2u, sum_02);
+        store(row, first_quad + 3u, sum_03);
+        store(row + 16u, first_quad + 1u, sum_11);
+        store(row + 16u, first_quad + 2u, sum_12);
+        store(row + 16u, first_quad + 3u, sum_13);
+        store(row + 32u, first_quad + 1u, sum_21);
+        store(row + 32u, first_quad + 2u, sum_22);
+        store(row + 32u, first_quad + 3u, sum_23);
+        store(row + 48u, first_quad + 1u, sum_31);
+        store(row + 48u, first_quad + 2u, sum_32);
+        store(row + 48u, first_quad + 3u, sum_33);
     }
 }
 
@@ -143,14 +143,6 @@ fn weight_tile(ix: u32) -> mat4x4<f32> {
         texel(weights, ix + 2u * stride),
         texel(weights, ix + 3u * stride),
     );
-}
-
-fn store_texel(row: u32, quad: u32, sum: vec4<f32>) {
-    if params.accumulate == 0u {
-        store(row, quad, sum);
-    } else if row < params.rows && quad < params.out_quads {
-        out[row * params.out_quads + quad] += sum;
-    }
 }
 
 //#import conv2d_rows

@@ -6,7 +6,7 @@
 // embedding   [samples, embedding_stride] vec4: scale from scale_quad on, shift from shift_quad on
 // positions   [channels]: where each channel lies in a pixel's memory, in floats; padding belongs to no channel
 // partials    [samples, chunks, quads, 2] vec4: mean and Σ(x − mean)² of each channel over a chunk of pixels
-// fold        [samples, 3, quads] vec4: mean, factor and offset of each channel; zero in the padding
+// fold        [samples, 4, quads] vec4: mean, factor, offset and 1 / √(variance + eps) of each channel; zero in the padding
 // out         [samples, pixels, quads]; written (=)
 // Three dispatches: `stats`, one invocation a sample, chunk and quad (Welford); `coefficients`, one workgroup a sample and
 // group (Chan's merge, in a fixed order); `apply`, one invocation four pixels and a quad.
@@ -141,15 +141,16 @@ fn coefficients(
             factor *= scale;
             offset = offset * scale + embedding[(row + params.shift_quad) * 4u + channel];
         }
-        fold[(sample * 3u) * quads * 4u + position] = total.mean;
-        fold[(sample * 3u + 1u) * quads * 4u + position] = factor;
-        fold[(sample * 3u + 2u) * quads * 4u + position] = offset;
+        fold[(sample * 4u) * quads * 4u + position] = total.mean;
+        fold[(sample * 4u + 1u) * quads * 4u + position] = factor;
+        fold[(sample * 4u + 2u) * quads * 4u + position] = offset;
+        fold[(sample * 4u + 3u) * quads * 4u + position] = rstd;
     }
 }
 
 fn fold_quad(sample: u32, row: u32, quad: u32) -> vec4<f32> {
     let quads = params.a_quads + params.b_quads;
-    let ix = ((sample * 3u + row) * quads + quad) * 4u;
+    let ix = ((sample * 4u + row) * quads + quad) * 4u;
     return vec4<f32>(fold[ix], fold[ix + 1u], fold[ix + 2u], fold[ix + 3u]);
 }
 

@@ -8,11 +8,17 @@ use crate::error::{Error, ErrorKind, Result};
 /// Texels (`vec4<f32>`) in a row of a [`Texels`] texture; shaders split a linear index by it.
 pub const TEXEL_ROW: u32 = 1024;
 
-/// A storage buffer of f32 or u32 words. Its size is padded to whole rows of texels, if it is not small.
+/// Slices of a buffer begin at multiples of this many words: WebGPU's `minStorageBufferOffsetAlignment`.
+pub const SLICE_WORDS: u64 = 64;
+
+/// A storage buffer of f32 or u32 words, or a slice of one. Its size is padded to whole rows of texels, if it is not small.
 #[derive(Clone)]
 pub struct Buffer {
     pub(super) raw: wgpu::Buffer,
+    offset: u64,
     bytes: u64,
+    /// Bytes that kernels see: [`Self::bytes`] and the padding that belongs to it.
+    pub(super) bound: u64,
 }
 
 impl Buffer {
@@ -21,9 +27,35 @@ impl Buffer {
         self.bytes
     }
 
-    /// The wgpu buffer.
+    /// The wgpu buffer; a slice's begins at [`Self::offset`] of it.
     pub fn raw(&self) -> &wgpu::Buffer {
         &self.raw
+    }
+
+    /// Where it begins in [`Self::raw`], in bytes.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// `words` words from `first_word` on, as a buffer of its own over the same memory. A dispatch may not read one slice
+    /// of a buffer and write another.
+    ///
+    /// # Panics
+    /// If `first_word` is no multiple of [`SLICE_WORDS`], or the slice is empty or ends behind the buffer.
+    #[must_use]
+    pub fn slice(&self, first_word: u64, words: u64) -> Self {
+        let (offset, bytes) = (first_word * 4, words * 4);
+        assert!(first_word.is_multiple_of(SLICE_WORDS) && words > 0 && offset + bytes <= self.bytes, "a slice of a buffer");
+        let bound = bytes.next_multiple_of(16).min(self.bound - offset);
+        Self { raw: self.raw.clone(), offset: self.offset + offset, bytes, bound }
+    }
+
+    pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer: &self.raw,
+            offset: self.offset,
+            size: wgpu::BufferSize::new(self.bound),
+        })
     }
 
     /// Rows of texels that cover it.
@@ -72,7 +104,7 @@ impl GpuContext {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
         let descriptor =
             wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
-        Ok(Buffer { raw: self.device().create_buffer(&descriptor), bytes })
+        Ok(Buffer { raw: self.device().create_buffer(&descriptor), offset: 0, bytes, bound: size })
     }
 
     /// A storage buffer holding `data`.
@@ -89,7 +121,7 @@ impl GpuContext {
     /// Overwrites the start of `buffer`; ordered before whatever is submitted next.
     pub fn write(&self, buffer: &Buffer, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.queue().write_buffer(&buffer.raw, 0, bytes);
+            self.queue().write_buffer(&buffer.raw, buffer.offset, bytes);
         }
     }
 

@@ -141,6 +141,7 @@ const INCLUDES: &[(&str, &str)] = includes!(
     "attention_tiles",
     "chain",
     "conv2d_rows",
+    "conv2d_splits",
     "grid",
     "normal",
     "philox",

@@ -6,7 +6,7 @@ mod kernel;
 mod plan;
 mod readback;
 
-pub use buffer::{Buffer, TEXEL_ROW, Texels};
+pub use buffer::{Buffer, SLICE_WORDS, TEXEL_ROW, Texels};
 pub use context::{AdapterSummary, Counts, GpuContext, Tile};
 pub use kernel::{Binding, KernelKey, Params, ParamsLayout, Shader, assemble};
 #[cfg(not(target_arch = "wasm32"))]

@@ -32,6 +32,7 @@ impl<'a> From<&'a Texels> for Arg<'a> {
 enum Step {
     Dispatch { label: String, kernel: Arc<CompiledKernel>, bind_group: wgpu::BindGroup, groups: [u32; 3] },
     CopyToTexels { from: Buffer, to: Texels },
+    Clear(Buffer),
 }
 
 /// A fixed list of steps; encoding it makes nothing.
@@ -44,7 +45,7 @@ pub struct Plan {
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Clone, Debug)]
 pub struct StepTime {
-    /// The dispatch's label; of a copy, the label of what follows.
+    /// The dispatch's label; empty for a copy.
     pub label: String,
     /// The kernel, `shader::entry point`.
     pub kernel: String,
@@ -103,7 +104,7 @@ impl<'a> Recorder<'a> {
         let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: uniform.as_entire_binding() }];
         for ((arg, (name, binding)), ix) in args.iter().zip(key.shader.bindings).zip(1..) {
             let resource = match (arg, binding) {
-                (Arg::Buffer(buffer), Binding::Read | Binding::ReadWrite) => buffer.raw.as_entire_binding(),
+                (Arg::Buffer(buffer), Binding::Read | Binding::ReadWrite) => buffer.binding(),
                 (Arg::Texels(texels), Binding::Texels) => wgpu::BindingResource::TextureView(&texels.view),
                 _ => panic!("{label}: {name} of {} is a {binding:?}", key.shader.name),
             };
@@ -142,9 +143,19 @@ impl<'a> Recorder<'a> {
         self.steps.push(Step::CopyToTexels { from: from.clone(), to: to.clone() });
     }
 
+    /// Records zeroing a buffer.
+    pub fn clear(&mut self, buffer: &Buffer) {
+        self.steps.push(Step::Clear(buffer.clone()));
+    }
+
     /// The plan.
     pub fn finish(self) -> Plan {
         Plan { steps: self.steps }
+    }
+
+    /// The plan so far; recording begins anew.
+    pub fn take(&mut self) -> Plan {
+        Plan { steps: std::mem::take(&mut self.steps) }
     }
 }
 
@@ -165,7 +176,7 @@ impl Plan {
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().filter_map(|step| match step {
             Step::Dispatch { label, .. } => Some(label.as_str()),
-            Step::CopyToTexels { .. } => None,
+            Step::CopyToTexels { .. } | Step::Clear(_) => None,
         })
     }
 
@@ -201,6 +212,7 @@ impl Plan {
         let name = |step: &Step| match step {
             Step::Dispatch { label, kernel, .. } => (kernel.name.clone(), label.clone()),
             Step::CopyToTexels { .. } => ("copy to texels".to_owned(), String::new()),
+            Step::Clear(_) => ("clear".to_owned(), String::new()),
         };
         self.steps
             .iter()
@@ -221,6 +233,10 @@ fn encode_steps(steps: &[Step], gpu: &GpuContext, encoder: &mut wgpu::CommandEnc
                 copy_to_texels(encoder, from, to);
                 steps.next();
             }
+            Step::Clear(buffer) => {
+                encoder.clear_buffer(&buffer.raw, buffer.offset(), Some(buffer.bytes()));
+                steps.next();
+            }
             Step::Dispatch { .. } => {
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
                 counters.passes.fetch_add(1, Relaxed);
@@ -237,19 +253,28 @@ fn encode_steps(steps: &[Step], gpu: &GpuContext, encoder: &mut wgpu::CommandEnc
     }
 }
 
+/// Whole rows, then what is left of the last one.
 fn copy_to_texels(encoder: &mut wgpu::CommandEncoder, from: &Buffer, to: &Texels) {
-    // A buffer of less than a row is not padded to a whole one.
-    let width = (from.raw.size() / 16).min(u64::from(TEXEL_ROW)) as u32;
-    encoder.copy_buffer_to_texture(
-        wgpu::TexelCopyBufferInfo {
+    let row_bytes = u64::from(TEXEL_ROW) * 16;
+    let mut copy = |first_row: u32, [width, height]: [u32; 2]| {
+        let source = wgpu::TexelCopyBufferInfo {
             buffer: &from.raw,
             layout: wgpu::TexelCopyBufferLayout {
-                offset: 0,
+                offset: from.offset() + u64::from(first_row) * row_bytes,
                 bytes_per_row: Some(TEXEL_ROW * 16),
                 rows_per_image: None,
             },
-        },
-        to.raw.as_image_copy(),
-        wgpu::Extent3d { width, height: from.texel_rows(), depth_or_array_layers: 1 },
-    );
+        };
+        let mut target = to.raw.as_image_copy();
+        target.origin.y = first_row;
+        let size = wgpu::Extent3d { width, height, depth_or_array_layers: 1 };
+        encoder.copy_buffer_to_texture(source, target, size);
+    };
+    let (rows, rest) = ((from.bound / row_bytes) as u32, (from.bound % row_bytes / 16) as u32);
+    if rows > 0 {
+        copy(0, [TEXEL_ROW, rows]);
+    }
+    if rest > 0 {
+        copy(rows, [rest, 1]);
+    }
 }

@@ -35,7 +35,7 @@ impl GpuContext {
             mapped_at_creation: false,
         });
         let mut encoder = self.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        encoder.copy_buffer_to_buffer(buffer.raw(), offset, &staging, 0, bytes);
+        encoder.copy_buffer_to_buffer(buffer.raw(), buffer.offset() + offset, &staging, 0, bytes);
         self.queue().submit([encoder.finish()]);
         map(self, &staging).await?;
         let view = staging.slice(..).get_mapped_range().map_err(|e| lost(&e.to_string()))?;

@@ -1,4 +1,4 @@
-//! Which activations may share memory: two tensors share a storage when no operation needs both.
+//! Which activations may share memory: two tensors share a storage when no operation needs both. In training none do.
 
 use super::{Graph, TensorId};
 
@@ -9,6 +9,12 @@ pub struct Storage {
     pub of_tensor: Vec<usize>,
     /// `vec4`s a sample of every storage.
     pub quads: Vec<u64>,
+}
+
+/// A storage for every tensor: what the backward pass needs.
+pub fn separate_storage(graph: &Graph) -> Storage {
+    let quads = graph.tensors.iter().map(|tensor| u64::from(tensor.pixels()) * u64::from(tensor.quads()));
+    Storage { of_tensor: (0..graph.tensors.len()).collect(), quads: quads.collect() }
 }
 
 /// Assigns storages greedily, in the order of execution: a tensor takes the smallest free storage that is large

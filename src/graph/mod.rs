@@ -12,7 +12,7 @@ mod liveness;
 mod parameters;
 pub mod unet;
 
-pub use liveness::{Storage, share_storage};
+pub use liveness::{Storage, separate_storage, share_storage};
 pub use parameters::Parameters;
 
 /// Index into [`Graph::tensors`].

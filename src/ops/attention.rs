@@ -1,6 +1,7 @@
 //! Self-attention: `shaders/attention.wgsl` (GPUs) and `attention_texel.wgsl` (CPU adapters).
 
-use super::network::Recording;
+use super::backward::Backward;
+use super::recording::Recording;
 use crate::error::Result;
 use crate::gpu::{Binding, KernelKey, Params, Shader, Tile, params, wgsl};
 use crate::graph::TensorId;
@@ -103,4 +104,14 @@ pub(super) fn record(
         r.rec.dispatch_items(&label, key(softmax_entry), &params, &args, rows)?;
         r.rec.dispatch_items(&label, key(output_entry), &params, &args, output_tiles)
     }
+}
+
+pub(super) fn record_backward(
+    _b: &mut Backward<'_, '_, '_>,
+    _qkv: TensorId,
+    _heads: u32,
+    _head_dim: u32,
+    _out: TensorId,
+) -> Result<()> {
+    unimplemented!()
 }

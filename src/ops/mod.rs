@@ -5,26 +5,61 @@
 //!
 //! [`Graph`]: crate::graph::Graph
 
+mod accumulate;
+pub mod adam;
 pub mod advance;
+pub mod advance_training;
 mod attention;
+mod backward;
+mod block;
 pub mod chain;
+mod channel_sums;
 mod class_embedding;
 mod conv2d;
+pub mod draw_timesteps;
+mod dropout;
+pub mod gradient_norm;
 mod group_norm;
 mod linear;
+pub mod mse;
 mod network;
 pub mod normals;
 pub mod p_sample;
-mod pack;
 pub mod q_sample;
+mod recording;
+pub mod store;
+mod sum_partials;
 mod timestep_embedding;
+mod training;
 
 pub use network::{Network, to_channels_first, to_channels_last};
+pub use training::TrainingNetwork;
 
 use crate::gpu::{KernelKey, Shader, Tile};
 use crate::graph::{Graph, Op};
 
-/// Every compute shader.
+/// The compute shaders of training alone.
+pub static TRAINING_SHADERS: &[&Shader] = &[
+    &accumulate::ACCUMULATE,
+    &adam::ADAM,
+    &advance_training::ADVANCE_TRAINING,
+    &channel_sums::CHANNEL_SUMS,
+    &class_embedding::CLASS_EMBEDDING_GRADIENT,
+    &conv2d::CONV2D_WEIGHT_GRADIENT,
+    &conv2d::CONV2D_WEIGHT_GRADIENT_NAIVE,
+    &conv2d::CONV2D_WEIGHT_GRADIENT_TEXEL,
+    &conv2d::TRANSPOSE_WEIGHTS,
+    &draw_timesteps::DRAW_TIMESTEPS,
+    &dropout::DROPOUT,
+    &gradient_norm::GRADIENT_NORM,
+    &group_norm::GROUP_NORM_GRADIENT,
+    &group_norm::GROUP_NORM_PARAMETERS,
+    &linear::LINEAR_GRADIENT,
+    &mse::MSE,
+    &sum_partials::SUM_PARTIALS,
+];
+
+/// The compute shaders of sampling.
 pub static SHADERS: &[&Shader] = &[
     &advance::ADVANCE,
     &attention::ATTENTION,

@@ -1,9 +1,9 @@
 //! A network on the GPU: a graph's recording turned into a plan, for one batch size.
 
-use super::{attention, class_embedding, conv2d, group_norm, linear, timestep_embedding};
+use super::recording::{Recording, Weights};
 use crate::error::{Error, Result};
-use crate::gpu::{Buffer, GpuContext, Plan, Recorder, TEXEL_ROW, Texels};
-use crate::graph::{Graph, Op, Parameters, Storage, Tensor, TensorId, share_storage};
+use crate::gpu::{Buffer, GpuContext, Plan};
+use crate::graph::{Graph, Parameters, Tensor, share_storage};
 
 /// A network with its parameters on the GPU, recorded for a batch size.
 pub struct Network {
@@ -29,10 +29,8 @@ impl Network {
     /// # Errors
     /// If a parameter is missing or misshapen, or the adapter's limits are too small for the batch.
     pub fn new(gpu: &GpuContext, graph: &Graph, parameters: &dyn Parameters, batch: u32) -> Result<Self> {
-        let mut recording = Recording::new(gpu, graph, parameters, batch)?;
-        for op in &graph.ops {
-            recording.record(op)?;
-        }
+        let mut recording = Recording::new(gpu, graph, Weights::Given(parameters), share_storage(graph), batch)?;
+        recording.record_forward()?;
         let (x, output) = (recording.activation(graph.input()), recording.activation(graph.output()));
         Ok(Self {
             x,
@@ -148,126 +146,4 @@ pub fn to_channels_first(tensor: &Tensor, values: &[f32]) -> Vec<f32> {
         }
     }
     out
-}
-
-/// The state of turning a graph into a plan.
-pub(super) struct Recording<'a, 'g> {
-    pub(super) rec: Recorder<'a>,
-    pub(super) graph: &'g Graph,
-    pub(super) parameters: &'g dyn Parameters,
-    pub(super) batch: u32,
-    pub(super) timesteps: Buffer,
-    pub(super) labels: Option<Buffer>,
-    storage: Storage,
-    buffers: Vec<Buffer>,
-    scratch: Scratch,
-}
-
-/// Memory that ops use while they run and leave to the next; grown by [`Recording::new`] before recording.
-struct Scratch {
-    partials: Option<Buffer>,
-    scores: Option<Buffer>,
-    x_texels: Option<Texels>,
-    weight_texels: Option<Texels>,
-    x_texel_rows: u32,
-}
-
-impl<'a, 'g> Recording<'a, 'g> {
-    fn new(
-        gpu: &'a GpuContext,
-        graph: &'g Graph,
-        parameters: &'g dyn Parameters,
-        batch: u32,
-    ) -> Result<Self> {
-        if batch == 0 {
-            return Err(Error::input("a batch of 0 pictures"));
-        }
-        let storage = share_storage(graph);
-        let mut buffers = Vec::with_capacity(storage.quads.len());
-        for (ix, quads) in storage.quads.iter().enumerate() {
-            buffers.push(gpu.buffer(&format!("activations {ix}"), quads * u64::from(batch) * 4)?);
-        }
-        let x_texel_rows = buffers.iter().map(Buffer::texel_rows).max().unwrap_or(0);
-        let timesteps = gpu.buffer("timesteps", u64::from(batch))?;
-        let labels = match graph.num_classes {
-            Some(_) => Some(gpu.buffer("labels", u64::from(batch))?),
-            None => None,
-        };
-        let scratch =
-            Scratch { partials: None, scores: None, x_texels: None, weight_texels: None, x_texel_rows };
-        let rec = Recorder::new(gpu);
-        Ok(Self { rec, graph, parameters, batch, timesteps, labels, storage, buffers, scratch })
-    }
-
-    fn record(&mut self, op: &Op) -> Result<()> {
-        match op {
-            Op::TimestepEmbedding { flip_sin_to_cos, freq_shift, out } => {
-                timestep_embedding::record(self, *flip_sin_to_cos, *freq_shift, *out)
-            }
-            Op::ClassEmbedding { x, table, out } => class_embedding::record(self, *x, *table, *out),
-            Op::Linear { x, silu, layers, out } => linear::record(self, *x, *silu, layers, *out),
-            Op::Conv2d(conv) => conv2d::record(self, conv),
-            Op::GroupNorm { x, layer, groups, eps, scale_shift, silu, out, .. } => {
-                let settings = group_norm::Settings {
-                    layer: *layer,
-                    groups: *groups,
-                    eps: *eps,
-                    scale_shift: *scale_shift,
-                    silu: *silu,
-                };
-                group_norm::record(self, x, &settings, *out)
-            }
-            Op::Attention { qkv, heads, head_dim, out } => {
-                attention::record(self, *qkv, *heads, *head_dim, *out)
-            }
-        }
-    }
-
-    /// Where a tensor lives.
-    pub(super) fn activation(&self, id: TensorId) -> Buffer {
-        self.buffers[self.storage.of_tensor[id.0]].clone()
-    }
-
-    /// Copies `buffer` into the texture that the next dispatch reads its input from.
-    pub(super) fn texels_of(&mut self, buffer: &Buffer) -> Result<Texels> {
-        let texels = match &self.scratch.x_texels {
-            Some(texels) => texels.clone(),
-            None => {
-                let texels = self.rec.gpu.texels("activations as texels", self.scratch.x_texel_rows)?;
-                self.scratch.x_texels.insert(texels).clone()
-            }
-        };
-        self.rec.copy_to_texels(buffer, &texels);
-        Ok(texels)
-    }
-
-    /// The texture that attention's weights are copied into, large enough for `scores`.
-    pub(super) fn weight_texels(&mut self, scores: &Buffer) -> Result<Texels> {
-        let rows = scores.texel_rows();
-        let texels = match self.scratch.weight_texels.take() {
-            Some(texels) if texels.rows() >= rows => texels,
-            _ => self.rec.gpu.texels("attention weights as texels", rows)?,
-        };
-        self.scratch.weight_texels = Some(texels.clone());
-        Ok(texels)
-    }
-
-    /// Scratch for GroupNorm's partial moments, of at least `words` words.
-    pub(super) fn partials(&mut self, words: u64) -> Result<Buffer> {
-        scratch_buffer(self.rec.gpu, &mut self.scratch.partials, "group_norm partials", words)
-    }
-
-    /// Scratch for attention's scores, of at least `words` words.
-    pub(super) fn scores(&mut self, words: u64) -> Result<Buffer> {
-        scratch_buffer(self.rec.gpu, &mut self.scratch.scores, "attention scores", words)
-    }
-}
-
-/// The buffer in `slot`, replaced by a larger one if it is too small; earlier users keep theirs.
-fn scratch_buffer(gpu: &GpuContext, slot: &mut Option<Buffer>, label: &str, words: u64) -> Result<Buffer> {
-    let padded = words.next_multiple_of(u64::from(TEXEL_ROW) * 4);
-    match slot {
-        Some(buffer) if buffer.bytes() >= words * 4 => Ok(buffer.clone()),
-        _ => Ok(slot.insert(gpu.buffer(label, padded)?).clone()),
-    }
 }

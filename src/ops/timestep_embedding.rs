@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use super::network::Recording;
+use super::recording::Recording;
 use crate::error::{Error, Result};
 use crate::gpu::{Binding, KernelKey, Params, Shader, params, wgsl};
 use crate::graph::TensorId;

@@ -1,10 +1,15 @@
-//! Group normalisation with conditioning and SiLU: `shaders/group_norm.wgsl`.
+//! Group normalisation with conditioning and SiLU: `shaders/group_norm.wgsl`. Its backward is `gradient.rs`.
 
-use super::network::Recording;
-use super::pack;
+mod gradient;
+
+pub(super) use gradient::record_backward;
+pub use gradient::{GROUP_NORM_GRADIENT, GROUP_NORM_PARAMETERS};
+
+use super::block::{Block, concatenated};
+use super::recording::Recording;
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, KernelKey, Params, Shader, params, wgsl};
-use crate::graph::{Affine, Segment, TensorId};
+use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Shader, params, wgsl};
+use crate::graph::{Affine, Graph, Segment, TensorId};
 
 params! {
     /// Sizes of a GroupNorm; the fields are explained in `shaders/group_norm.wgsl`.
@@ -75,39 +80,39 @@ pub(super) struct Settings {
     pub(super) silu: bool,
 }
 
-pub(super) fn record(
-    r: &mut Recording<'_, '_>,
-    x: &[TensorId],
-    settings: &Settings,
-    out: TensorId,
-) -> Result<()> {
-    let layer = settings.layer;
-    let label = r.graph.param(layer.weight).name.trim_end_matches(".weight").to_owned();
-    let gpu = r.rec.gpu;
-    let mut affine = pack::read(r.graph, r.parameters, layer.weight)?;
-    affine.extend(pack::read(r.graph, r.parameters, layer.bias)?);
-    let affine = gpu.buffer_with(&label, &affine)?;
-    let positions: Vec<u32> =
-        (0..).zip(pack::concatenated(r.graph, x)).filter_map(|(p, channel)| channel.map(|_| p)).collect();
-    let positions_buffer = gpu.buffer_with(&format!("{label}.positions"), &positions)?;
+/// γ and β.
+pub(super) fn block(graph: &Graph, layer: Affine) -> Block {
+    Block::norm(graph, label(graph, layer), layer)
+}
 
-    let pixels = r.graph.tensor(x[0]).pixels();
-    let a_quads = r.graph.tensor(x[0]).quads();
-    let b_quads = x.get(1).map_or(0, |&id| r.graph.tensor(id).quads());
-    let quads = a_quads + b_quads;
+fn label(graph: &Graph, layer: Affine) -> &str {
+    graph.param(layer.weight).name.trim_end_matches(".weight")
+}
+
+/// `positions`: where each channel of the concatenation of `x` lies in a pixel's memory, in floats.
+fn positions(r: &Recording<'_, '_>, label: &str, x: &[TensorId]) -> Result<Buffer> {
+    let channels = (0u32..).zip(concatenated(r.graph, x));
+    let positions: Vec<u32> = channels.filter_map(|(place, channel)| channel.map(|_| place)).collect();
+    r.rec.gpu.buffer_with(&format!("{label}.positions"), &positions)
+}
+
+/// Sizes of the normalisation of `x`.
+fn sizes(r: &Recording<'_, '_>, x: &[TensorId], settings: &Settings) -> GroupNorm {
+    let first = r.graph.tensor(x[0]);
+    let channels: u32 = x.iter().map(|&id| r.graph.tensor(id).channels()).sum();
     let conditioning = settings.scale_shift.map(|segments| {
         let tensor = r.graph.tensor(segments[0].tensor);
         (tensor.quads(), segments.map(|segment| tensor.quads_before(segment.segment_ix)))
     });
-    let params = GroupNorm {
+    GroupNorm {
         samples: r.batch,
-        pixels,
-        a_quads,
-        b_quads,
+        pixels: first.pixels(),
+        a_quads: first.quads(),
+        b_quads: x.get(1).map_or(0, |&id| r.graph.tensor(id).quads()),
         groups: settings.groups,
-        group_channels: positions.len() as u32 / settings.groups,
+        group_channels: channels / settings.groups,
         chunk: CHUNK,
-        chunks: pixels.div_ceil(CHUNK),
+        chunks: first.pixels().div_ceil(CHUNK),
         eps: settings.eps,
         silu: settings.silu.into(),
         has_scale_shift: conditioning.is_some().into(),
@@ -116,22 +121,36 @@ pub(super) fn record(
         embedding_stride: conditioning.map_or(0, |c| c.0),
         pad0: 0,
         pad1: 0,
-    };
+    }
+}
+
+pub(super) fn record(
+    r: &mut Recording<'_, '_>,
+    x: &[TensorId],
+    settings: &Settings,
+    out: TensorId,
+) -> Result<()> {
+    let label = label(r.graph, settings.layer);
+    let affine = r.block(&block(r.graph, settings.layer))?;
+    let positions = positions(r, label, x)?;
+    let params = sizes(r, x, settings);
+    let quads = params.a_quads + params.b_quads;
     let items = r.batch * params.chunks * quads;
     let partials = r.partials(u64::from(items) * 8)?;
-    let fold = gpu.buffer(&format!("{label}.fold"), u64::from(r.batch * quads) * 12)?;
+    let fold = r.rec.gpu.buffer(&format!("{label}.fold"), u64::from(r.batch * quads) * 16)?;
+    r.keep(out, &fold);
     let a = r.activation(x[0]);
     let b = x.get(1).map_or_else(|| affine.clone(), |&id| r.activation(id));
     let embedding = settings.scale_shift.map_or_else(|| affine.clone(), |s| r.activation(s[0].tensor));
     let out = r.activation(out);
-    let args: Vec<Arg<'_>> = [&a, &b, &affine, &embedding, &positions_buffer, &partials, &fold, &out]
+    let args: Vec<Arg<'_>> = [&a, &b, &affine, &embedding, &positions, &partials, &fold, &out]
         .into_iter()
         .map(Arg::from)
         .collect();
     let key = |entry| KernelKey::new(&GROUP_NORM, entry);
-    r.rec.dispatch_items(&label, key("stats"), &params, &args, items)?;
+    r.rec.dispatch_items(label, key("stats"), &params, &args, items)?;
     // `dispatch_items` folds workgroups of 64 items into a grid: one workgroup here for each sample and group.
     let workgroups = r.batch * settings.groups;
-    r.rec.dispatch_items(&label, key("coefficients"), &params, &args, workgroups * 64)?;
-    r.rec.dispatch_items(&label, key("apply"), &params, &args, r.batch * pixels.div_ceil(4) * quads)
+    r.rec.dispatch_items(label, key("coefficients"), &params, &args, workgroups * 64)?;
+    r.rec.dispatch_items(label, key("apply"), &params, &args, r.batch * params.pixels.div_ceil(4) * quads)
 }

@@ -1,0 +1,348 @@
+//! A convolution's backward: `shaders/transpose_weights.wgsl` and `conv2d_weight_gradient*.wgsl`.
+//!
+//! - d_x: a convolution of d_out with the weights turned round; from a stride of 2 with zeros between d_out's pixels; from
+//!   an upsampled input at the upsampled size, then summed over each 2 × 2.
+//! - d_weight: a product over all output pixels, split where too few workgroups would run.
+//! - d_bias and the added embedding's gradient: sums of d_out over pixels. The residual's is d_out itself.
+
+use super::{Conv2d, Convolution, LayerWeights, blocks, label, texel_tile_quads, weight_quads};
+use crate::error::Result;
+use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Shader, Texels, Tile, params, wgsl};
+use crate::graph::{self, TensorId};
+use crate::ops::backward::Backward;
+use crate::ops::block::Block;
+use crate::ops::recording::TexelScratch;
+use crate::ops::{accumulate, channel_sums, sum_partials};
+
+params! {
+    /// Sizes of a weight gradient; the fields are explained in `shaders/conv2d_weight_gradient.wgsl`.
+    pub struct Conv2dWeightGradient {
+        /// Batch size.
+        samples: u32,
+        /// Output height.
+        out_height: u32,
+        /// Output width.
+        out_width: u32,
+        /// Output channels / 4.
+        out_quads: u32,
+        /// Stored input height.
+        in_height: u32,
+        /// Stored input width.
+        in_width: u32,
+        /// This source's channels / 4.
+        x_quads: u32,
+        /// All sources' channels / 4.
+        k_quads: u32,
+        /// `vec4`s of the sources before this one.
+        k_offset: u32,
+        /// 1 or 3.
+        kernel: u32,
+        /// 1 or 2.
+        stride: u32,
+        /// Zeros above and to the left.
+        padding: u32,
+        /// 1 if the input is read upsampled by 2.
+        upsample: u32,
+        /// `vec4`s of a row of the weights.
+        weight_quads: u32,
+        /// Partial sums.
+        splits: u32,
+        /// Unused.
+        pad: u32,
+    }
+}
+
+params! {
+    /// Sizes of a transposition; the fields are explained in `shaders/transpose_weights.wgsl`.
+    pub struct TransposeWeights {
+        /// kernel · kernel.
+        taps: u32,
+        /// All sources' channels / 4.
+        k_quads: u32,
+        /// `vec4`s of the sources before this one.
+        k_offset: u32,
+        /// This source's channels / 4.
+        x_quads: u32,
+        /// Output channels / 4.
+        out_quads: u32,
+        /// `vec4`s of a row of the weights.
+        weight_quads: u32,
+        /// `vec4`s of a row of the transposed weights.
+        width: u32,
+        /// Unused.
+        pad: u32,
+    }
+}
+
+const BUFFER_BINDINGS: &[(&str, Binding)] =
+    &[("x", Binding::Read), ("d_out", Binding::Read), ("partials", Binding::ReadWrite)];
+
+/// `shaders/conv2d_weight_gradient.wgsl`.
+pub static CONV2D_WEIGHT_GRADIENT: Shader = Shader {
+    name: "conv2d_weight_gradient",
+    source: wgsl!("conv2d_weight_gradient"),
+    params: Conv2dWeightGradient::LAYOUT,
+    bindings: BUFFER_BINDINGS,
+    entry_points: &["conv2d_weight_gradient"],
+    consts: &[("TILE", &[32, 64])],
+};
+
+/// `shaders/conv2d_weight_gradient_naive.wgsl`.
+pub static CONV2D_WEIGHT_GRADIENT_NAIVE: Shader = Shader {
+    name: "conv2d_weight_gradient_naive",
+    source: wgsl!("conv2d_weight_gradient_naive"),
+    params: Conv2dWeightGradient::LAYOUT,
+    bindings: BUFFER_BINDINGS,
+    entry_points: &["conv2d_weight_gradient_naive"],
+    consts: &[],
+};
+
+/// `shaders/conv2d_weight_gradient_texel.wgsl`.
+pub static CONV2D_WEIGHT_GRADIENT_TEXEL: Shader = Shader {
+    name: "conv2d_weight_gradient_texel",
+    source: wgsl!("conv2d_weight_gradient_texel"),
+    params: Conv2dWeightGradient::LAYOUT,
+    bindings: &[("x", Binding::Texels), ("d_out", Binding::Texels), ("partials", Binding::ReadWrite)],
+    entry_points: &["conv2d_weight_gradient_texel"],
+    consts: &[("QUADS", &[1, 4])],
+};
+
+/// `shaders/transpose_weights.wgsl`.
+pub static TRANSPOSE_WEIGHTS: Shader = Shader {
+    name: "transpose_weights",
+    source: wgsl!("transpose_weights"),
+    params: TransposeWeights::LAYOUT,
+    bindings: &[("weights", Binding::Read), ("out", Binding::ReadWrite)],
+    entry_points: &["transpose_weights"],
+    consts: &[],
+};
+
+pub(in crate::ops) fn record_backward(b: &mut Backward<'_, '_, '_>, op: &graph::Conv2d) -> Result<()> {
+    let d_out = b.gradient_of(op.out);
+    let [weights, bias] = blocks(b.r.graph, op, b.r.rec.gpu.tile());
+    let on_gpu = Operand { texels: texels(b, &d_out, TexelScratch::OutputGradient)?, buffer: d_out.clone() };
+
+    let mut k_offset = 0;
+    for &source in &op.x {
+        record_weights(b, op, &weights, source, k_offset, &on_gpu)?;
+        k_offset += b.r.graph.tensor(source).quads();
+    }
+    sum_weights(b, op, &weights)?;
+    record_sums(b, op, &bias, &d_out)?;
+
+    let mut k_offset = 0;
+    for &source in &op.x {
+        if b.is_wanted(source) {
+            record_input(b, op, &weights, source, k_offset, &d_out)?;
+        }
+        k_offset += b.r.graph.tensor(source).quads();
+    }
+    if let Some(residual) = op.residual {
+        b.add(residual, &d_out)?;
+    }
+    Ok(())
+}
+
+/// d_out where the kernels of this adapter read it.
+struct Operand {
+    buffer: Buffer,
+    texels: Option<Texels>,
+}
+
+/// `buffer` as texels, if this adapter's kernels want them.
+fn texels(b: &mut Backward<'_, '_, '_>, buffer: &Buffer, purpose: TexelScratch) -> Result<Option<Texels>> {
+    match b.r.rec.gpu.tile() {
+        Tile::Registers => b.r.copied(buffer, purpose).map(Some),
+        Tile::Naive | Tile::Workgroup { .. } => Ok(None),
+    }
+}
+
+/// Sizes of the weights' gradient from one source; `splits` counts the partial sums.
+fn weight_sizes(b: &Backward<'_, '_, '_>, op: &graph::Conv2d, source: TensorId, k_offset: u32) -> Conv2dWeightGradient {
+    let (graph, tile) = (b.r.graph, b.r.rec.gpu.tile());
+    let (x, out) = (graph.tensor(source), graph.tensor(op.out));
+    let weight_quads = weight_quads(tile, out.quads());
+    let (taps, k_quads) = (op.kernel * op.kernel, op.x.iter().map(|&id| graph.tensor(id).quads()).sum::<u32>());
+    // Workgroups without a split, and as many as keep the adapter busy.
+    let (workgroups, wanted) = match tile {
+        Tile::Naive => (1, 1),
+        Tile::Workgroup { size } => {
+            ((k_quads * 4).div_ceil(size) * (weight_quads * 4).div_ceil(size) * taps, 256)
+        }
+        Tile::Registers => ((taps * k_quads).div_ceil(16) * weight_quads.div_ceil(texel_tile_quads(out.quads())), 32),
+    };
+    Conv2dWeightGradient {
+        samples: b.r.batch,
+        out_height: out.height,
+        out_width: out.width,
+        out_quads: out.quads(),
+        in_height: x.height,
+        in_width: x.width,
+        x_quads: x.quads(),
+        k_quads,
+        k_offset,
+        kernel: op.kernel,
+        stride: op.stride,
+        padding: op.padding,
+        upsample: op.upsample.into(),
+        weight_quads,
+        splits: u32::div_ceil(wanted, workgroups).min(b.r.batch * out.height),
+        pad: 0,
+    }
+}
+
+/// One source's rows of the weights' gradient, as partial sums.
+fn record_weights(
+    b: &mut Backward<'_, '_, '_>,
+    op: &graph::Conv2d,
+    weights: &Block,
+    source: TensorId,
+    k_offset: u32,
+    d_out: &Operand,
+) -> Result<()> {
+    let params = weight_sizes(b, op, source, k_offset);
+    let (label, taps) = (label(b.r.graph, op), op.kernel * op.kernel);
+    let partials = b.r.partials(u64::from(params.splits) * weights.words as u64)?;
+    let x = b.r.activation(source);
+    match (b.r.rec.gpu.tile(), &d_out.texels) {
+        (Tile::Registers, Some(d_out)) => {
+            let x = b.r.texels_of(&x)?;
+            let quads = texel_tile_quads(params.out_quads);
+            let shader = &CONV2D_WEIGHT_GRADIENT_TEXEL;
+            let key = KernelKey { shader, entry_point: shader.entry_points[0], consts: [quads, 0] };
+            let groups = [(taps * params.x_quads).div_ceil(16), params.weight_quads.div_ceil(quads), params.splits];
+            let args = [(&x).into(), d_out.into(), (&partials).into()];
+            b.r.rec.dispatch(label, key, &params, &args, groups)
+        }
+        (Tile::Workgroup { size }, _) => {
+            let shader = &CONV2D_WEIGHT_GRADIENT;
+            let key = KernelKey { shader, entry_point: shader.entry_points[0], consts: [size, 0] };
+            let tiles = |quads: u32| (quads * 4).div_ceil(size);
+            let groups = [tiles(params.x_quads), tiles(params.weight_quads), taps * params.splits];
+            let args = [&x, &d_out.buffer, &partials].map(Arg::from);
+            b.r.rec.dispatch(label, key, &params, &args, groups)
+        }
+        _ => {
+            let shader = &CONV2D_WEIGHT_GRADIENT_NAIVE;
+            let key = KernelKey::new(shader, shader.entry_points[0]);
+            let args = [&x, &d_out.buffer, &partials].map(Arg::from);
+            let items = params.splits * taps * params.x_quads * params.weight_quads;
+            b.r.rec.dispatch_items(label, key, &params, &args, items)
+        }
+    }
+}
+
+/// The partial sums of all sources into the weights' gradient.
+fn sum_weights(b: &mut Backward<'_, '_, '_>, op: &graph::Conv2d, weights: &Block) -> Result<()> {
+    let splits = weight_sizes(b, op, op.x[0], 0).splits;
+    let partials = b.r.partials(u64::from(splits) * weights.words as u64)?;
+    let gradient = b.r.block_gradient(weights);
+    let width = (weights.words / 4) as u32;
+    let sum = sum_partials::Sum { rows: 1, count: splits, width, out_stride: width, out_offset: 0, accumulate: true };
+    sum.record(&mut b.r.rec, &weights.label, &partials, &gradient)
+}
+
+/// The bias's gradient and the added embedding's.
+fn record_sums(b: &mut Backward<'_, '_, '_>, op: &graph::Conv2d, bias: &Block, d_out: &Buffer) -> Result<()> {
+    let out = b.r.graph.tensor(op.out);
+    let (samples, pixels, quads) = (b.r.batch, out.pixels(), out.quads());
+    let chunks = channel_sums::chunks(pixels);
+    let partials = b.r.partials(u64::from(samples * (chunks + 1) * quads) * 4)?;
+    channel_sums::record(&mut b.r.rec, &bias.label, [samples, pixels, quads], d_out, &partials)?;
+    let (by_sample, out_stride, out_offset) = match op.add_embedding {
+        Some(segment) => {
+            let tensor = b.r.graph.tensor(segment.tensor);
+            let place = (tensor.quads(), tensor.quads_before(segment.segment_ix));
+            (b.gradient_to(segment.tensor)?.0, place.0, place.1)
+        }
+        None => (b.scratch(u64::from(samples * quads) * 4)?, quads, 0),
+    };
+    let sum = sum_partials::Sum { rows: samples, count: chunks, width: quads, out_stride, out_offset, accumulate: false };
+    sum.record(&mut b.r.rec, &bias.label, &partials, &by_sample)?;
+    let gradient = b.r.block_gradient(bias);
+    let sum = sum_partials::Sum {
+        rows: 1,
+        count: samples * chunks,
+        width: quads,
+        out_stride: quads,
+        out_offset: 0,
+        accumulate: true,
+    };
+    sum.record(&mut b.r.rec, &bias.label, &partials, &gradient)?;
+    if op.add_embedding.is_none() {
+        b.release(by_sample);
+    }
+    Ok(())
+}
+
+/// One source's gradient.
+fn record_input(
+    b: &mut Backward<'_, '_, '_>,
+    op: &graph::Conv2d,
+    weights: &Block,
+    source: TensorId,
+    k_offset: u32,
+    d_out: &Buffer,
+) -> Result<()> {
+    let (graph, tile, samples) = (b.r.graph, b.r.rec.gpu.tile(), b.r.batch);
+    let (x, out) = (graph.tensor(source), graph.tensor(op.out));
+    let transposition = TransposeWeights {
+        taps: op.kernel * op.kernel,
+        k_quads: op.x.iter().map(|&id| graph.tensor(id).quads()).sum(),
+        k_offset,
+        x_quads: x.quads(),
+        out_quads: out.quads(),
+        weight_quads: weight_quads(tile, out.quads()),
+        width: weight_quads(tile, x.quads()),
+        pad: 0,
+    };
+    let blocks = transposition.taps * transposition.out_quads * transposition.width;
+    let transposed = b.r.transposed(u64::from(blocks) * 16)?;
+    let values = b.r.block(weights)?;
+    let label = label(graph, op);
+    let key = KernelKey::new(&TRANSPOSE_WEIGHTS, "transpose_weights");
+    b.r.rec.dispatch_items(label, key, &transposition, &[(&values).into(), (&transposed).into()], blocks)?;
+    let turned = match texels(b, &transposed, TexelScratch::Weights)? {
+        Some(texels) => LayerWeights::Texels(texels),
+        None => LayerWeights::Buffer(transposed),
+    };
+
+    let scale = if op.upsample { 2 } else { 1 };
+    let (height, width) = (x.height * scale, x.width * scale);
+    let (d_x, add) = b.gradient_to(source)?;
+    let target = match op.upsample {
+        true => b.scratch(u64::from(samples * height * width * x.quads()) * 4)?,
+        false => d_x.clone(),
+    };
+    let sizes = Conv2d {
+        rows: samples * height * width,
+        out_height: height,
+        out_width: width,
+        out_quads: x.quads(),
+        in_height: out.height,
+        in_width: out.width,
+        a_quads: out.quads(),
+        kernel: op.kernel,
+        stride: 1,
+        padding: op.kernel - 1 - op.padding,
+        upsample: if op.stride == 2 { 2 } else { 0 },
+        accumulate: (add && !op.upsample).into(),
+        ..Conv2d::default()
+    };
+    let convolution = Convolution {
+        label,
+        sizes,
+        sources: vec![d_out.clone()],
+        weights: turned,
+        bias: None,
+        embedding: None,
+        residual: None,
+        out: target.clone(),
+    };
+    convolution.record(b.r)?;
+    if op.upsample {
+        accumulate::record_downsample(&mut b.r.rec, label, [samples, x.height, x.width, x.quads()], &target, &d_x, add)?;
+        b.release(target);
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! The state of turning a graph into a plan: where its tensors and parameters live, and the scratch that ops share.
+
+use std::collections::HashMap;
+
+use super::block::Block;
+use super::store::ParameterStore;
+use super::{attention, class_embedding, conv2d, dropout, group_norm, linear, timestep_embedding};
+use crate::error::{Error, Result};
+use crate::gpu::{Buffer, GpuContext, Recorder, TEXEL_ROW, Texels};
+use crate::graph::{Graph, Op, Parameters, Storage, TensorId};
+
+/// Where the parameters are.
+#[derive(Clone, Copy)]
+pub(super) enum Weights<'g> {
+    /// With the caller: each layer uploads its own, once.
+    Given(&'g dyn Parameters),
+    /// On the GPU, where training changes them.
+    Trained(&'g ParameterStore),
+}
+
+pub(super) struct Recording<'a, 'g> {
+    pub(super) rec: Recorder<'a>,
+    pub(super) graph: &'g Graph,
+    pub(super) batch: u32,
+    pub(super) timesteps: Buffer,
+    pub(super) labels: Option<Buffer>,
+    /// The seed and the first sample of the batch, where dropout is drawn: in training.
+    pub(super) chain: Option<Buffer>,
+    /// What an operation's backward needs of its forward besides tensors, by the tensor it writes.
+    kept: HashMap<TensorId, Buffer>,
+    weights: Weights<'g>,
+    storage: Storage,
+    buffers: Vec<Buffer>,
+    scratch: Scratch,
+}
+
+/// Memory that ops use while they run and leave to the next.
+#[derive(Default)]
+struct Scratch {
+    partials: Option<Buffer>,
+    scores: Option<Buffer>,
+    transposed: Option<Buffer>,
+    texels: [Option<Texels>; 4],
+}
+
+/// Textures that ops copy operands into on CPU adapters, one purpose each so that one dispatch may read several.
+#[derive(Clone, Copy)]
+pub(super) enum TexelScratch {
+    /// An operation's input.
+    Input,
+    /// Attention's weights, or a layer's.
+    Weights,
+    /// The gradient of an operation's output.
+    OutputGradient,
+    /// The gradient of attention's scores.
+    ScoresGradient,
+}
+
+impl<'a, 'g> Recording<'a, 'g> {
+    pub(super) fn new(
+        gpu: &'a GpuContext,
+        graph: &'g Graph,
+        weights: Weights<'g>,
+        storage: Storage,
+        batch: u32,
+    ) -> Result<Self> {
+        if batch == 0 {
+            return Err(Error::input("a batch of 0 pictures"));
+        }
+        let mut buffers = Vec::with_capacity(storage.quads.len());
+        for (ix, quads) in storage.quads.iter().enumerate() {
+            buffers.push(gpu.buffer(&format!("activations {ix}"), quads * u64::from(batch) * 4)?);
+        }
+        let timesteps = gpu.buffer("timesteps", u64::from(batch))?;
+        let labels = match graph.num_classes {
+            Some(_) => Some(gpu.buffer("labels", u64::from(batch))?),
+            None => None,
+        };
+        let (rec, kept, scratch) = (Recorder::new(gpu), HashMap::new(), Scratch::default());
+        Ok(Self { rec, graph, batch, timesteps, labels, chain: None, kept, weights, storage, buffers, scratch })
+    }
+
+    /// Records the forward pass.
+    pub(super) fn record_forward(&mut self) -> Result<()> {
+        let graph = self.graph;
+        for (op_ix, op) in graph.ops.iter().enumerate() {
+            self.record(op)?;
+            if let (Op::GroupNorm { dropout, out, .. }, Some(_)) = (op, &self.chain) {
+                let out_buffer = self.activation(*out);
+                dropout::record(self, *out, op_ix, *dropout, &out_buffer)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, op: &Op) -> Result<()> {
+        match op {
+            Op::TimestepEmbedding { flip_sin_to_cos, freq_shift, out } => {
+                timestep_embedding::record(self, *flip_sin_to_cos, *freq_shift, *out)
+            }
+            Op::ClassEmbedding { x, table, out } => class_embedding::record(self, *x, *table, *out),
+            Op::Linear { x, silu, layers, out } => linear::record(self, *x, *silu, layers, *out),
+            Op::Conv2d(conv) => conv2d::record(self, conv),
+            Op::GroupNorm { x, layer, groups, eps, scale_shift, silu, out, .. } => {
+                let settings = group_norm::Settings {
+                    layer: *layer,
+                    groups: *groups,
+                    eps: *eps,
+                    scale_shift: *scale_shift,
+                    silu: *silu,
+                };
+                group_norm::record(self, x, &settings, *out)
+            }
+            Op::Attention { qkv, heads, head_dim, out } => {
+                attention::record(self, *qkv, *heads, *head_dim, *out)
+            }
+        }
+    }
+
+    /// Whether activations and what else the backward pass needs are kept.
+    pub(super) fn is_training(&self) -> bool {
+        matches!(self.weights, Weights::Trained(_))
+    }
+
+    /// Where a tensor lives.
+    pub(super) fn activation(&self, id: TensorId) -> Buffer {
+        self.buffers[self.storage.of_tensor[id.0]].clone()
+    }
+
+    /// Where a block of parameters is, for kernels that read buffers.
+    pub(super) fn block(&self, block: &Block) -> Result<Buffer> {
+        match self.weights {
+            Weights::Given(parameters) => {
+                self.rec.gpu.buffer_with(&block.label, &block.pack(self.graph, parameters)?)
+            }
+            Weights::Trained(store) => Ok(store.values(block)),
+        }
+    }
+
+    /// Where a block of parameters is, for kernels that read texels.
+    pub(super) fn block_texels(&mut self, block: &Block) -> Result<Texels> {
+        match self.weights {
+            Weights::Given(parameters) => {
+                self.rec.gpu.texels_with(&block.label, block.pack(self.graph, parameters)?)
+            }
+            Weights::Trained(store) => self.copied(&store.values(block), TexelScratch::Weights),
+        }
+    }
+
+    /// Where the gradient of a block of parameters is accumulated.
+    ///
+    /// # Panics
+    /// If the network is not recorded for training.
+    pub(super) fn block_gradient(&self, block: &Block) -> Buffer {
+        match self.weights {
+            Weights::Given(_) => panic!("{}: gradients of parameters that are not trained", block.label),
+            Weights::Trained(store) => store.gradients(block),
+        }
+    }
+
+    /// Keeps `buffer` for the backward pass of the operation that writes `out`.
+    pub(super) fn keep(&mut self, out: TensorId, buffer: &Buffer) {
+        if self.is_training() {
+            self.kept.insert(out, buffer.clone());
+        }
+    }
+
+    /// What [`Self::keep`] kept.
+    pub(super) fn kept(&self, out: TensorId) -> Buffer {
+        self.kept[&out].clone()
+    }
+
+    /// Copies `buffer` into the texture that the next dispatch reads its input from.
+    pub(super) fn texels_of(&mut self, buffer: &Buffer) -> Result<Texels> {
+        self.copied(buffer, TexelScratch::Input)
+    }
+
+    /// Copies `buffer` into the scratch texture for `purpose`.
+    pub(super) fn copied(&mut self, buffer: &Buffer, purpose: TexelScratch) -> Result<Texels> {
+        let texels = self.texel_scratch(purpose, buffer)?;
+        self.rec.copy_to_texels(buffer, &texels);
+        Ok(texels)
+    }
+
+    /// The texture that attention's weights are copied into, large enough for `scores`.
+    pub(super) fn weight_texels(&mut self, scores: &Buffer) -> Result<Texels> {
+        self.texel_scratch(TexelScratch::Weights, scores)
+    }
+
+    /// The scratch texture for `purpose`, large enough for `buffer`; earlier users of a smaller one keep theirs.
+    pub(super) fn texel_scratch(&mut self, purpose: TexelScratch, buffer: &Buffer) -> Result<Texels> {
+        let gpu = self.rec.gpu;
+        let (slot, label) = match purpose {
+            TexelScratch::Input => (0, "input as texels"),
+            TexelScratch::Weights => (1, "weights as texels"),
+            TexelScratch::OutputGradient => (2, "output gradient as texels"),
+            TexelScratch::ScoresGradient => (3, "scores gradient as texels"),
+        };
+        let largest = match purpose {
+            TexelScratch::Input | TexelScratch::OutputGradient => self.buffers.iter().map(Buffer::texel_rows).max(),
+            TexelScratch::Weights | TexelScratch::ScoresGradient => None,
+        };
+        let rows = buffer.texel_rows().max(largest.unwrap_or(0));
+        match &self.scratch.texels[slot] {
+            Some(texels) if texels.rows() >= rows => Ok(texels.clone()),
+            _ => Ok(self.scratch.texels[slot].insert(gpu.texels(label, rows)?).clone()),
+        }
+    }
+
+    /// Scratch for partial sums, of at least `words` words.
+    pub(super) fn partials(&mut self, words: u64) -> Result<Buffer> {
+        scratch_buffer(self.rec.gpu, &mut self.scratch.partials, "partial sums", words)
+    }
+
+    /// Scratch for attention's scores, of at least `words` words.
+    pub(super) fn scores(&mut self, words: u64) -> Result<Buffer> {
+        scratch_buffer(self.rec.gpu, &mut self.scratch.scores, "attention scores", words)
+    }
+
+    /// Scratch for a layer's transposed weights, of at least `words` words.
+    pub(super) fn transposed(&mut self, words: u64) -> Result<Buffer> {
+        scratch_buffer(self.rec.gpu, &mut self.scratch.transposed, "transposed weights", words)
+    }
+}
+
+/// The buffer in `slot`, replaced by a larger one if it is too small; earlier users keep theirs.
+fn scratch_buffer(gpu: &GpuContext, slot: &mut Option<Buffer>, label: &str, words: u64) -> Result<Buffer> {
+    let padded = words.next_multiple_of(u64::from(TEXEL_ROW) * 4);
+    match slot {
+        Some(buffer) if buffer.bytes() >= words * 4 => Ok(buffer.clone()),
+        _ => Ok(slot.insert(gpu.buffer(label, padded)?).clone()),
+    }
+}
