@@ -5,17 +5,20 @@
 
 mod activation;
 mod attention;
+mod backward;
 mod class_embedding;
 mod conv2d;
 mod group_norm;
 mod layer;
 mod linear;
+pub mod mse;
 pub mod random;
 mod timestep_embedding;
 
 use ddpm::graph::{Affine, Graph, Op, ParamId, Parameters, Segment, TensorId};
 
 pub use activation::Activation;
+pub use backward::Gradients;
 use group_norm::AfterNorm;
 use layer::Layer;
 
@@ -24,6 +27,16 @@ pub struct Twin<'a> {
     graph: &'a Graph,
     /// By [`ParamId`], row-major.
     params: Vec<Vec<f64>>,
+    /// Without it, no dropout.
+    training: Option<Training>,
+}
+
+/// What dropout's masks are drawn from.
+#[derive(Clone, Copy, Debug)]
+struct Training {
+    seed: u64,
+    /// The training sample that the batch begins with.
+    first_sample: u32,
 }
 
 impl<'a> Twin<'a> {
@@ -35,7 +48,14 @@ impl<'a> Twin<'a> {
             assert_eq!(data.len(), param.shape.iter().product::<usize>(), "{} {:?}", param.name, param.shape);
             data
         });
-        Self { graph, params: params.collect() }
+        Self { graph, params: params.collect(), training: None }
+    }
+
+    /// The same in training: dropout masks come from `seed`, and sample n of a batch is training sample
+    /// `first_sample` + n.
+    pub fn training(mut self, seed: u64, first_sample: u32) -> Self {
+        self.training = Some(Training { seed, first_sample });
+        self
     }
 
     /// The network's output [N, C', H', W'] for x: [N, C, H, W], a timestep a sample and, if it reads them, labels.
