@@ -4,9 +4,11 @@
 //! Finite differences and the fixtures prove it (`twins/`, `goldens/`), and it proves the kernels.
 
 mod activation;
+pub mod adam;
 mod attention;
 mod backward;
 mod class_embedding;
+pub mod clip;
 mod conv2d;
 pub mod dropout;
 mod group_norm;
