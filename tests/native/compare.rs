@@ -1,5 +1,7 @@
 //! Comparators. Each names what it compared, and fails on NaN, on infinity and on a wrong length.
 
+use std::collections::BTreeMap;
+
 /// max |got − want|; infinite if any difference is not a number.
 pub fn max_abs<G, W>(got: &[G], want: &[W]) -> f64
 where
@@ -84,6 +86,33 @@ where
     verdict(name, "relative L2", relative_l2(got, want), tolerance);
 }
 
+/// Asserts for the gradient g of every tensor, by name, ‖found − g‖ ≤ 1e-4·‖g‖ + 1e-6·‖all gradients‖, and prints
+/// the largest share of that used.
+///
+/// The second term is for gradients that are zero but for rounding, as that of a key's bias under a softmax.
+pub fn assert_gradients_close<F, W>(
+    name: &str,
+    found: &BTreeMap<String, Vec<F>>,
+    want: &BTreeMap<String, Vec<W>>,
+) where
+    F: Copy + Into<f64>,
+    W: Copy + Into<f64>,
+{
+    assert!(found.keys().eq(want.keys()), "{name}: other tensors than expected");
+    let norm = |squares: &mut dyn Iterator<Item = f64>| squares.sum::<f64>().sqrt();
+    let square = |&w: &W| w.into().powi(2);
+    let all = norm(&mut want.values().flatten().map(square));
+    let shares = want.iter().map(|(tensor, gradient)| {
+        let difference = norm(&mut differences(&found[tensor], gradient).map(|d| d * d));
+        let allowed = 1e-4 * norm(&mut gradient.iter().map(square)) + 1e-6 * all;
+        let share = if difference == 0.0 { 0.0 } else { difference / allowed };
+        // Infinity over infinity.
+        (if share.is_nan() { f64::INFINITY } else { share }, tensor)
+    });
+    let (worst, tensor) = shares.max_by(|a, b| a.0.total_cmp(&b.0)).expect("gradients to compare");
+    verdict(&format!("{name}, {tensor}"), "‖Δ‖ / (1e-4 ‖g‖ + 1e-6 ‖all‖)", worst, 1.0);
+}
+
 fn verdict(name: &str, measure: &str, found: f64, tolerance: f64) {
     println!("{name}: {measure} = {found:.3e} (at most {tolerance:.1e})");
     assert!(found <= tolerance, "{name}: {measure} = {found:e}, expected at most {tolerance:e}");
@@ -122,4 +151,41 @@ fn comparators_pass_right_answers_and_fail_wrong_ones() {
         }
     }
     assert_fails("assert_fails itself", || assert_fails("nothing wrong", || ()));
+}
+
+#[test]
+fn wrong_gradients_are_seen() {
+    let gradients = |weight: [f64; 3], bias: [f64; 2]| {
+        BTreeMap::from([("weight".to_owned(), weight.to_vec()), ("bias".to_owned(), bias.to_vec())])
+    };
+    let want = gradients([30.0, -40.0, 0.0], [1e-7, 0.0]);
+    let check = |found: &BTreeMap<String, Vec<f64>>| assert_gradients_close("gradients", found, &want);
+    check(&want);
+    // ‖weight‖ = 50 = ‖all‖: 5.05e-3 for the weight, 5e-5 for the bias.
+    check(&gradients([30.0, -40.0, 5e-3], [1e-7, 4e-5]));
+    assert_gradients_close("nothing", &gradients([0.0; 3], [0.0; 2]), &gradients([0.0; 3], [0.0; 2]));
+    let mut wrong = vec![
+        ("scaled by 1.001", gradients([30.03, -40.04, 0.0], [1e-7, 0.0])),
+        ("zeroed", gradients([0.0; 3], [1e-7, 0.0])),
+        ("of the other sign", gradients([-30.0, 40.0, 0.0], [1e-7, 0.0])),
+        ("a small tensor far off", gradients([30.0, -40.0, 0.0], [6e-5, 0.0])),
+        ("NaN", gradients([30.0, f64::NAN, 0.0], [1e-7, 0.0])),
+        ("infinite", gradients([30.0, f64::INFINITY, 0.0], [1e-7, 0.0])),
+    ];
+    let mut missing = want.clone();
+    missing.remove("bias");
+    let (mut renamed, mut short) = (missing.clone(), want.clone());
+    renamed.insert("other".to_owned(), vec![1e-7, 0.0]);
+    short.insert("bias".to_owned(), vec![1e-7]);
+    wrong.extend([("missing", missing), ("renamed", renamed), ("short", short)]);
+    for (what, found) in &wrong {
+        assert_fails(what, || check(found));
+    }
+    assert_fails("infinity expected", || {
+        let infinite = gradients([f64::INFINITY, 0.0, 0.0], [0.0; 2]);
+        assert_gradients_close("spoilt", &infinite, &infinite);
+    });
+    assert_fails("nothing at all", || {
+        assert_gradients_close("none", &BTreeMap::<_, Vec<f64>>::new(), &BTreeMap::<_, Vec<f64>>::new());
+    });
 }

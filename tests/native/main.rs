@@ -24,3 +24,4 @@ mod rng;
 mod schedule;
 mod shaders;
 mod steps;
+mod twins;

@@ -1,6 +1,7 @@
 //! Whole U-Nets: the twins against diffusers' outputs, the GPU against both.
 
 mod configurations;
+mod gradients;
 
 use std::borrow::Cow;
 

@@ -21,7 +21,10 @@ impl Activation {
     }
 
     /// From a picture at a public edge; `planes`: [C, H, W].
-    pub fn from_planes([height, width]: [usize; 2], channels: usize, planes: &[f32]) -> Self {
+    pub fn from_planes<P>([height, width]: [usize; 2], channels: usize, planes: &[P]) -> Self
+    where
+        P: Copy + Into<f64>,
+    {
         let pixels = height * width;
         assert_eq!(planes.len(), channels * pixels, "{channels} planes of {height} × {width}");
         let mut picture = Self::zeros([height, width], channels);
@@ -49,6 +52,23 @@ impl Activation {
         &mut self.data[pixel * self.channels..][..self.channels]
     }
 
+    /// Adds `other`, element by element.
+    pub fn add(&mut self, other: &Self) {
+        self.assert_same_shape(other);
+        self.data.iter_mut().zip(&other.data).for_each(|(to, value)| *to += value);
+    }
+
+    /// Multiplies by `other`, element by element.
+    pub fn multiply(&mut self, other: &Self) {
+        self.assert_same_shape(other);
+        self.data.iter_mut().zip(&other.data).for_each(|(to, value)| *to *= value);
+    }
+
+    fn assert_same_shape(&self, other: &Self) {
+        let shape = |a: &Self| [a.height, a.width, a.channels];
+        assert_eq!(shape(self), shape(other), "shapes differ");
+    }
+
     /// The channels of `parts` side by side.
     pub fn concatenation(parts: &[&Self]) -> Self {
         let size = [parts[0].height, parts[0].width];
@@ -60,6 +80,21 @@ impl Activation {
         }
         whole
     }
+
+    /// The inverse of [`concatenation`](Self::concatenation): as many channels to each part as `widths` says.
+    pub fn parts(&self, widths: &[usize]) -> Vec<Self> {
+        assert_eq!(widths.iter().sum::<usize>(), self.channels, "channels of all parts");
+        let mut first = 0;
+        let part = |&width: &usize| {
+            let mut part = Self::zeros([self.height, self.width], width);
+            for pixel in 0..self.height * self.width {
+                part.pixel_mut(pixel).copy_from_slice(&self.pixel(pixel)[first..][..width]);
+            }
+            first += width;
+            part
+        };
+        widths.iter().map(part).collect()
+    }
 }
 
 #[test]
@@ -70,4 +105,6 @@ fn planes_and_channels_last_are_the_same_picture() {
     assert_eq!(picture.to_planes(), (0..30).map(f64::from).collect::<Vec<_>>());
     let twice = Activation::concatenation(&[&picture, &picture]);
     assert_eq!((twice.channels, twice.pixel(4)), (4, [4.0, 19.0, 4.0, 19.0].as_slice()));
+    assert_eq!(twice.parts(&[2, 2]), [picture.clone(), picture]);
+    assert_eq!(twice.parts(&[1, 3])[1].pixel(4), [19.0, 4.0, 19.0]);
 }

@@ -1,0 +1,50 @@
+//! The gradients of whole U-Nets: the twins against diffusers and PyTorch.
+
+use std::collections::BTreeMap;
+
+use super::Golden;
+use crate::compare::{assert_close, assert_fails, assert_gradients_close};
+use crate::fixtures::Fixture;
+use crate::reference::mse::mean_squared_error;
+use crate::reference::{SAMPLE, Twin};
+
+/// PyTorch's gradients of a fixture, by checkpoint name, and of its input as [`SAMPLE`].
+fn expected(name: &str) -> BTreeMap<String, Vec<f64>> {
+    let fixture = Fixture::load(&format!("unet/{name}/grads.safetensors"));
+    fixture.names().into_iter().map(|tensor| (tensor.clone(), fixture.f64(&tensor).data)).collect()
+}
+
+fn check(name: &'static str) {
+    let golden = Golden::load(name, name);
+    let io = Fixture::load(&format!("unet/{name}/io.safetensors"));
+    let twin = Twin::new(&golden.graph, &golden);
+    let (x, labels) = (&golden.x.data, golden.labels.as_deref());
+    let output = twin.predict(x, &golden.timesteps, labels);
+    let (loss, d_output) = mean_squared_error(&output, &io.f32("target").data);
+    assert_close(&format!("{name}, loss"), &[loss], &io.f64("loss").data, 1e-6);
+    let found = twin.gradients(x, &golden.timesteps, labels, &d_output).by_name();
+    let want = expected(name);
+    assert_gradients_close(name, &found, &want);
+    for (tensor, factor) in
+        [("conv_in.weight", 0.0), ("mid_block.resnets.0.conv1.weight", 1.001), (SAMPLE, 1.001)]
+    {
+        let mut spoilt = found.clone();
+        spoilt.get_mut(tensor).expect(tensor).iter_mut().for_each(|g| *g *= factor);
+        assert_fails(tensor, || assert_gradients_close("spoilt", &spoilt, &want));
+    }
+}
+
+#[test]
+fn the_twins_gradients_of_grey28() {
+    check("grey28");
+}
+
+#[test]
+fn the_twins_gradients_of_cifar32() {
+    check("cifar32");
+}
+
+#[test]
+fn the_twins_gradients_of_classes16() {
+    check("classes16");
+}
