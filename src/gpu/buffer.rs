@@ -45,7 +45,10 @@ impl Buffer {
     #[must_use]
     pub fn slice(&self, first_word: u64, words: u64) -> Self {
         let (offset, bytes) = (first_word * 4, words * 4);
-        assert!(first_word.is_multiple_of(SLICE_WORDS) && words > 0 && offset + bytes <= self.bytes, "a slice of a buffer");
+        assert!(
+            first_word.is_multiple_of(SLICE_WORDS) && words > 0 && offset + bytes <= self.bytes,
+            "a slice of a buffer"
+        );
         let bound = bytes.next_multiple_of(16).min(self.bound - offset);
         Self { raw: self.raw.clone(), offset: self.offset + offset, bytes, bound }
     }

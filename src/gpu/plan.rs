@@ -200,7 +200,8 @@ impl Plan {
             let mut times: Vec<f64> = Vec::new();
             for _ in 0..runs.max(1) {
                 let begin = std::time::Instant::now();
-                let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                let mut encoder =
+                    gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
                 encode_steps(std::slice::from_ref(step), gpu, &mut encoder);
                 gpu.queue().submit([encoder.finish()]);
                 gpu.wait();

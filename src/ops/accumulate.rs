@@ -40,7 +40,13 @@ pub(super) fn record(
     add: bool,
 ) -> Result<()> {
     let params = Accumulate { count: quads, width: 0, quads: 0, add: add.into() };
-    rec.dispatch_items(label, KernelKey::new(&ACCUMULATE, "accumulate"), &params, &[x.into(), out.into()], quads)
+    rec.dispatch_items(
+        label,
+        KernelKey::new(&ACCUMULATE, "accumulate"),
+        &params,
+        &[x.into(), out.into()],
+        quads,
+    )
 }
 
 /// Records out = the sums of x over each 2 × 2 pixels, or out += them; out: [samples, height, width, quads].
@@ -57,5 +63,11 @@ pub(super) fn record_downsample(
 ) -> Result<()> {
     let count = samples * height * width * quads;
     let params = Accumulate { count, width, quads, add: add.into() };
-    rec.dispatch_items(label, KernelKey::new(&ACCUMULATE, "downsample"), &params, &[x.into(), out.into()], count)
+    rec.dispatch_items(
+        label,
+        KernelKey::new(&ACCUMULATE, "downsample"),
+        &params,
+        &[x.into(), out.into()],
+        count,
+    )
 }

@@ -34,7 +34,10 @@ impl<'r, 'a, 'g> Backward<'r, 'a, 'g> {
         let mut b = Self { r, gradients: vec![None; graph.tensors.len()], free: Vec::new(), input_wanted };
         b.gradients[graph.output().0] = Some((d_output.clone(), d_output.clone()));
         for (op_ix, op) in graph.ops.iter().enumerate().rev() {
-            b.record_op(op_ix, op)?;
+            // What nothing reads has no gradient to pass on.
+            if b.gradients[op.out().0].is_some() {
+                b.record_op(op_ix, op)?;
+            }
             if let Some((whole, _)) = b.gradients[op.out().0].take() {
                 b.free.push(whole);
             }
@@ -75,13 +78,15 @@ impl<'r, 'a, 'g> Backward<'r, 'a, 'g> {
         !self.r.graph.ops.iter().any(from_time)
     }
 
-    /// The gradient of a tensor that an operation wrote, complete.
+    /// The gradient of a tensor that an operation wrote, complete when that operation is recorded.
     ///
     /// # Panics
     /// If nothing has read the tensor.
     pub(super) fn gradient_of(&self, id: TensorId) -> Buffer {
-        let name = &self.r.graph.tensor(id).name;
-        self.gradients[id.0].as_ref().unwrap_or_else(|| panic!("{name}: no gradient of a tensor that is not read")).1.clone()
+        let gradient = self.gradients[id.0].as_ref();
+        gradient
+            .map(|(_, slice)| slice.clone())
+            .expect("operations are recorded once their output's gradient is there")
     }
 
     /// Where to write the gradient of a tensor that an operation read, and whether to add to what is there.
@@ -112,7 +117,8 @@ impl<'r, 'a, 'g> Backward<'r, 'a, 'g> {
     /// Memory of at least `words` words, until [`Self::release`].
     pub(super) fn scratch(&mut self, words: u64) -> Result<Buffer> {
         let fits = |buffer: &Buffer| buffer.bytes() >= words * 4;
-        let smallest = (0..self.free.len()).filter(|&ix| fits(&self.free[ix])).min_by_key(|&ix| self.free[ix].bytes());
+        let smallest =
+            (0..self.free.len()).filter(|&ix| fits(&self.free[ix])).min_by_key(|&ix| self.free[ix].bytes());
         match smallest {
             Some(ix) => Ok(self.free.swap_remove(ix)),
             None => self.r.rec.gpu.buffer("gradients", words),

@@ -65,7 +65,11 @@ impl Block {
     pub(super) fn biases(graph: &Graph, label: &str, layers: &[Affine], out: TensorId) -> Self {
         let output = concatenated(graph, &[out]);
         let words = output.len();
-        Self { label: format!("{label}.bias"), words, content: Content::Biases { layers: layers.to_vec(), output } }
+        Self {
+            label: format!("{label}.bias"),
+            words,
+            content: Content::Biases { layers: layers.to_vec(), output },
+        }
     }
 
     /// γ, then β, of a norm over `channels` channels.
@@ -102,7 +106,10 @@ impl Block {
             let values = parameters.read(&param.name)?;
             let (expected, found) = (elements(graph, id), values.len());
             if found != expected {
-                return Err(Error::load(format!("{}: expected {expected} elements, found {found}", param.name)));
+                return Err(Error::load(format!(
+                    "{}: expected {expected} elements, found {found}",
+                    param.name
+                )));
             }
             self.places(graph, ix, &mut |element, place| packed[place] = values[element]);
         }

@@ -90,7 +90,8 @@ pub(super) fn record_backward(
     let (label, rows) = (&graph.param(table).name, graph.param(table).shape[0] as u32);
     let d_table = b.r.block_gradient(&block(graph, x, table));
     let (labels, d_out) = (labels(b.r, label)?, b.gradient_of(out));
-    let params = ClassEmbeddingGradient { rows: b.r.batch, width4: graph.tensor(x).quads(), pad0: 0, pad1: 0 };
+    let params =
+        ClassEmbeddingGradient { rows: b.r.batch, width4: graph.tensor(x).quads(), pad0: 0, pad1: 0 };
     let args = [(&labels).into(), (&d_out).into(), (&d_table).into()];
     let key = KernelKey::new(&CLASS_EMBEDDING_GRADIENT, "class_embedding_gradient");
     b.r.rec.dispatch(label, key, &params, &args, [params.width4.div_ceil(64), rows, 1])?;

@@ -73,7 +73,13 @@ pub fn record(
     for (bank, groups) in store.banks().iter().zip(&workgroups) {
         params.count = quads(bank.words);
         let args = [chain, bank.array(Array::Gradients), &partials, factor, norms].map(Arg::from);
-        rec.dispatch("gradient norm", KernelKey::new(&GRADIENT_NORM, "squares"), &params, &args, [*groups, 1, 1])?;
+        rec.dispatch(
+            "gradient norm",
+            KernelKey::new(&GRADIENT_NORM, "squares"),
+            &params,
+            &args,
+            [*groups, 1, 1],
+        )?;
         params.first_partial += groups * WORKGROUP_PARTIALS;
     }
     let args = [chain, store.banks()[0].array(Array::Gradients), &partials, factor, norms].map(Arg::from);

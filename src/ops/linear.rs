@@ -115,7 +115,8 @@ pub(super) fn record_backward(
     let label = &graph.tensor(out).name;
     let (in_quads, out_quads) = (graph.tensor(x).quads(), graph.tensor(out).quads());
     let [weights, bias] = blocks(graph, x, layers, out);
-    let (values, d_weights, d_bias) = (b.r.block(&weights)?, b.r.block_gradient(&weights), b.r.block_gradient(&bias));
+    let (values, d_weights, d_bias) =
+        (b.r.block(&weights)?, b.r.block_gradient(&weights), b.r.block_gradient(&bias));
     let d_out = b.gradient_of(out);
     let wanted = b.is_wanted(x);
     // Something to bind where the input's gradient is not computed.

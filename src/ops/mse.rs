@@ -94,7 +94,8 @@ pub fn record(
         ..Mse::default()
     };
     let partials = gpu.buffer("loss partials", u64::from(samples * chunks))?;
-    let args = [buffers.chain, buffers.output, buffers.wanted, buffers.d_output, &partials, buffers.losses].map(Arg::from);
+    let args = [buffers.chain, buffers.output, buffers.wanted, buffers.d_output, &partials, buffers.losses]
+        .map(Arg::from);
     rec.dispatch_items("loss", KernelKey::new(&MSE, "mse"), &params, &args, samples * chunks)?;
     rec.dispatch("loss", KernelKey::new(&MSE, "mse_loss"), &params, &args, [1, 1, 1])
 }

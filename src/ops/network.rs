@@ -29,7 +29,8 @@ impl Network {
     /// # Errors
     /// If a parameter is missing or misshapen, or the adapter's limits are too small for the batch.
     pub fn new(gpu: &GpuContext, graph: &Graph, parameters: &dyn Parameters, batch: u32) -> Result<Self> {
-        let mut recording = Recording::new(gpu, graph, Weights::Given(parameters), share_storage(graph), batch)?;
+        let mut recording =
+            Recording::new(gpu, graph, Weights::Given(parameters), share_storage(graph), batch)?;
         recording.record_forward()?;
         let (x, output) = (recording.activation(graph.input()), recording.activation(graph.output()));
         Ok(Self {

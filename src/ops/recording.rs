@@ -77,7 +77,19 @@ impl<'a, 'g> Recording<'a, 'g> {
             None => None,
         };
         let (rec, kept, scratch) = (Recorder::new(gpu), HashMap::new(), Scratch::default());
-        Ok(Self { rec, graph, batch, timesteps, labels, chain: None, kept, weights, storage, buffers, scratch })
+        Ok(Self {
+            rec,
+            graph,
+            batch,
+            timesteps,
+            labels,
+            chain: None,
+            kept,
+            weights,
+            storage,
+            buffers,
+            scratch,
+        })
     }
 
     /// Records the forward pass.
@@ -197,7 +209,9 @@ impl<'a, 'g> Recording<'a, 'g> {
             TexelScratch::ScoresGradient => (3, "scores gradient as texels"),
         };
         let largest = match purpose {
-            TexelScratch::Input | TexelScratch::OutputGradient => self.buffers.iter().map(Buffer::texel_rows).max(),
+            TexelScratch::Input | TexelScratch::OutputGradient => {
+                self.buffers.iter().map(Buffer::texel_rows).max()
+            }
             TexelScratch::Weights | TexelScratch::ScoresGradient => None,
         };
         let rows = buffer.texel_rows().max(largest.unwrap_or(0));

@@ -65,7 +65,12 @@ impl ParameterStore {
     ///
     /// # Errors
     /// If a parameter is missing or misshapen, or a bank does not fit the adapter.
-    pub fn new(gpu: &GpuContext, graph: &Graph, parameters: &dyn Parameters, optimiser: bool) -> Result<Self> {
+    pub fn new(
+        gpu: &GpuContext,
+        graph: &Graph,
+        parameters: &dyn Parameters,
+        optimiser: bool,
+    ) -> Result<Self> {
         let (mut places, mut bank_words, mut by_label) = (Vec::new(), vec![0u64], HashMap::new());
         for block in graph.ops.iter().flat_map(|op| blocks(graph, op, gpu.tile())) {
             let words = (block.words as u64).next_multiple_of(SLICE_WORDS);
@@ -106,7 +111,13 @@ impl ParameterStore {
     ///
     /// # Errors
     /// If one is missing or misshapen.
-    pub fn write(&self, gpu: &GpuContext, graph: &Graph, array: Array, values: &dyn Parameters) -> Result<()> {
+    pub fn write(
+        &self,
+        gpu: &GpuContext,
+        graph: &Graph,
+        array: Array,
+        values: &dyn Parameters,
+    ) -> Result<()> {
         for place in &self.places {
             let packed = place.block.pack(graph, values)?;
             gpu.write(&self.slice(place, array), bytemuck::cast_slice(&packed));
@@ -114,12 +125,17 @@ impl ParameterStore {
         Ok(())
     }
 
-    /// Reads one array back: `(name, elements in the checkpoint's order)` of every parameter, in the graph's order. Awaits
-    /// the device: not for the loop.
+    /// Reads one array back: `(name, elements in the checkpoint's order)` of every parameter that an operation reads, in the
+    /// graph's order. Awaits the device: not for the loop.
     ///
     /// # Errors
     /// If the device is lost.
-    pub async fn read(&self, gpu: &GpuContext, graph: &Graph, array: Array) -> Result<Vec<(String, Vec<f32>)>> {
+    pub async fn read(
+        &self,
+        gpu: &GpuContext,
+        graph: &Graph,
+        array: Array,
+    ) -> Result<Vec<(String, Vec<f32>)>> {
         let mut banks: Vec<Vec<f32>> = Vec::new();
         for bank in &self.banks {
             banks.push(gpu.read(bank.array(array)).await?);
@@ -132,8 +148,8 @@ impl ParameterStore {
                 values[id.0] = Some(elements);
             }
         }
-        let named = graph.params.iter().zip(values).map(|(param, values)| Some((param.name.clone(), values?)));
-        named.collect::<Option<_>>().ok_or_else(|| Error::input("a parameter of the graph that no operation reads"))
+        let named = graph.params.iter().zip(values);
+        Ok(named.filter_map(|(param, values)| Some((param.name.clone(), values?))).collect())
     }
 
     pub(super) fn values(&self, block: &Block) -> Buffer {

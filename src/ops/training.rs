@@ -92,8 +92,12 @@ impl TrainingNetwork {
         match (&self.labels, labels) {
             (Some(buffer), Some(labels)) => gpu.write(buffer, bytemuck::cast_slice(labels)),
             (None, None) => {}
-            (Some(_), None) => return Err(Error::input("this network is class-conditional: labels are missing")),
-            (None, Some(_)) => return Err(Error::input("labels were given, but this network has no classes")),
+            (Some(_), None) => {
+                return Err(Error::input("this network is class-conditional: labels are missing"));
+            }
+            (None, Some(_)) => {
+                return Err(Error::input("labels were given, but this network has no classes"));
+            }
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 mod compare;
 mod fixtures;
 mod gpu;
+mod gradients;
 mod reference;
 
 mod chain;

@@ -158,18 +158,26 @@ fn texels(b: &mut Backward<'_, '_, '_>, buffer: &Buffer, purpose: TexelScratch) 
 }
 
 /// Sizes of the weights' gradient from one source; `splits` counts the partial sums.
-fn weight_sizes(b: &Backward<'_, '_, '_>, op: &graph::Conv2d, source: TensorId, k_offset: u32) -> Conv2dWeightGradient {
+fn weight_sizes(
+    b: &Backward<'_, '_, '_>,
+    op: &graph::Conv2d,
+    source: TensorId,
+    k_offset: u32,
+) -> Conv2dWeightGradient {
     let (graph, tile) = (b.r.graph, b.r.rec.gpu.tile());
     let (x, out) = (graph.tensor(source), graph.tensor(op.out));
     let weight_quads = weight_quads(tile, out.quads());
-    let (taps, k_quads) = (op.kernel * op.kernel, op.x.iter().map(|&id| graph.tensor(id).quads()).sum::<u32>());
+    let (taps, k_quads) =
+        (op.kernel * op.kernel, op.x.iter().map(|&id| graph.tensor(id).quads()).sum::<u32>());
     // Workgroups without a split, and as many as keep the adapter busy.
     let (workgroups, wanted) = match tile {
         Tile::Naive => (1, 1),
         Tile::Workgroup { size } => {
             ((k_quads * 4).div_ceil(size) * (weight_quads * 4).div_ceil(size) * taps, 256)
         }
-        Tile::Registers => ((taps * k_quads).div_ceil(16) * weight_quads.div_ceil(texel_tile_quads(out.quads())), 32),
+        Tile::Registers => {
+            ((taps * k_quads).div_ceil(16) * weight_quads.div_ceil(texel_tile_quads(out.quads())), 32)
+        }
     };
     Conv2dWeightGradient {
         samples: b.r.batch,
@@ -210,7 +218,8 @@ fn record_weights(
             let quads = texel_tile_quads(params.out_quads);
             let shader = &CONV2D_WEIGHT_GRADIENT_TEXEL;
             let key = KernelKey { shader, entry_point: shader.entry_points[0], consts: [quads, 0] };
-            let groups = [(taps * params.x_quads).div_ceil(16), params.weight_quads.div_ceil(quads), params.splits];
+            let groups =
+                [(taps * params.x_quads).div_ceil(16), params.weight_quads.div_ceil(quads), params.splits];
             let args = [(&x).into(), d_out.into(), (&partials).into()];
             b.r.rec.dispatch(label, key, &params, &args, groups)
         }
@@ -238,7 +247,14 @@ fn sum_weights(b: &mut Backward<'_, '_, '_>, op: &graph::Conv2d, weights: &Block
     let partials = b.r.partials(u64::from(splits) * weights.words as u64)?;
     let gradient = b.r.block_gradient(weights);
     let width = (weights.words / 4) as u32;
-    let sum = sum_partials::Sum { rows: 1, count: splits, width, out_stride: width, out_offset: 0, accumulate: true };
+    let sum = sum_partials::Sum {
+        rows: 1,
+        count: splits,
+        width,
+        out_stride: width,
+        out_offset: 0,
+        accumulate: true,
+    };
     sum.record(&mut b.r.rec, &weights.label, &partials, &gradient)
 }
 
@@ -257,7 +273,14 @@ fn record_sums(b: &mut Backward<'_, '_, '_>, op: &graph::Conv2d, bias: &Block, d
         }
         None => (b.scratch(u64::from(samples * quads) * 4)?, quads, 0),
     };
-    let sum = sum_partials::Sum { rows: samples, count: chunks, width: quads, out_stride, out_offset, accumulate: false };
+    let sum = sum_partials::Sum {
+        rows: samples,
+        count: chunks,
+        width: quads,
+        out_stride,
+        out_offset,
+        accumulate: false,
+    };
     sum.record(&mut b.r.rec, &bias.label, &partials, &by_sample)?;
     let gradient = b.r.block_gradient(bias);
     let sum = sum_partials::Sum {
@@ -341,7 +364,14 @@ fn record_input(
     };
     convolution.record(b.r)?;
     if op.upsample {
-        accumulate::record_downsample(&mut b.r.rec, label, [samples, x.height, x.width, x.quads()], &target, &d_x, add)?;
+        accumulate::record_downsample(
+            &mut b.r.rec,
+            label,
+            [samples, x.height, x.width, x.quads()],
+            &target,
+            &d_x,
+            add,
+        )?;
         b.release(target);
     }
     Ok(())

@@ -5,8 +5,10 @@
 
 mod gradient;
 
-pub use gradient::{CONV2D_WEIGHT_GRADIENT, CONV2D_WEIGHT_GRADIENT_NAIVE, CONV2D_WEIGHT_GRADIENT_TEXEL, TRANSPOSE_WEIGHTS};
 pub(super) use gradient::record_backward;
+pub use gradient::{
+    CONV2D_WEIGHT_GRADIENT, CONV2D_WEIGHT_GRADIENT_NAIVE, CONV2D_WEIGHT_GRADIENT_TEXEL, TRANSPOSE_WEIGHTS,
+};
 
 use super::block::Block;
 use super::recording::Recording;
@@ -266,7 +268,8 @@ impl Convolution<'_> {
             LayerWeights::Buffer(weights) => {
                 let b = self.sources.get(1).unwrap_or(&self.sources[0]);
                 let [bias, embedding, residual] = self.addends();
-                let args = [&self.sources[0], b, weights, bias, embedding, residual, &self.out].map(Arg::from);
+                let args =
+                    [&self.sources[0], b, weights, bias, embedding, residual, &self.out].map(Arg::from);
                 let Conv2d { rows, out_quads, .. } = self.sizes;
                 match r.rec.gpu.tile() {
                     Tile::Workgroup { size } => {
@@ -290,7 +293,8 @@ impl Convolution<'_> {
 
     /// Bias, embedding and residual; something that is not read where there is none.
     fn addends(&self) -> [&Buffer; 3] {
-        [&self.bias, &self.embedding, &self.residual].map(|addend| addend.as_ref().unwrap_or(&self.sources[0]))
+        [&self.bias, &self.embedding, &self.residual]
+            .map(|addend| addend.as_ref().unwrap_or(&self.sources[0]))
     }
 
     /// One source's share of the sum; the first also brings what is added.

@@ -166,7 +166,8 @@ pub(in crate::ops) fn record_backward(
         pad0: 0,
         pad1: 0,
     };
-    let sums_args = [&partials, &fold, &affine, &embedding, &positions, &totals, &d_affine, &d_embedding].map(Arg::from);
+    let sums_args =
+        [&partials, &fold, &affine, &embedding, &positions, &totals, &d_affine, &d_embedding].map(Arg::from);
     let sums_key = |entry| KernelKey::new(&GROUP_NORM_PARAMETERS, entry);
     let rec = &mut b.r.rec;
     rec.dispatch_items(label, sums_key("totals_of_chunks"), &sums, &sums_args, samples * quads)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Golden;
-use crate::compare::{assert_close, assert_fails, assert_gradients_close};
+use crate::compare::{NETWORK_GRADIENTS, assert_close, assert_fails, assert_gradients_close};
 use crate::fixtures::Fixture;
 use crate::reference::mse::mean_squared_error;
 use crate::reference::{SAMPLE, Twin};
@@ -24,13 +24,13 @@ fn check(name: &'static str) {
     assert_close(&format!("{name}, loss"), &[loss], &io.f64("loss").data, 1e-6);
     let found = twin.gradients(x, &golden.timesteps, labels, &d_output).by_name();
     let want = expected(name);
-    assert_gradients_close(name, &found, &want);
+    assert_gradients_close(name, &found, &want, NETWORK_GRADIENTS);
     for (tensor, factor) in
         [("conv_in.weight", 0.0), ("mid_block.resnets.0.conv1.weight", 1.001), (SAMPLE, 1.001)]
     {
         let mut spoilt = found.clone();
         spoilt.get_mut(tensor).expect(tensor).iter_mut().for_each(|g| *g *= factor);
-        assert_fails(tensor, || assert_gradients_close("spoilt", &spoilt, &want));
+        assert_fails(tensor, || assert_gradients_close("spoilt", &spoilt, &want, NETWORK_GRADIENTS));
     }
 }
 

@@ -1,4 +1,5 @@
-//! Every kernel against its twin, on awkward shapes and in every tiling: relative L2 ≤ 1e-5, bit-identical twice.
+//! Every kernel, forward and backward, against its twin, on awkward shapes and in every tiling: relative L2 ≤ 1e-5,
+//! bit-identical twice.
 
 mod attention;
 pub mod builder;
@@ -12,8 +13,9 @@ use ddpm::gpu::{GpuContext, Tile};
 use ddpm::graph::{Graph, Tensor};
 use ddpm::ops::Network;
 
-use super::compare::{assert_fails, assert_relative_l2};
+use super::compare::{assert_fails, assert_gradients_close, assert_relative_l2};
 use super::gpu::{block_on, gpu, tilings};
+use super::gradients::{Batch, gradients};
 use super::reference::Twin;
 use super::reference::random::{RandomParameters, normals};
 use builder::Builder;
@@ -29,6 +31,8 @@ struct Case {
     x: Vec<f32>,
     timesteps: Vec<u32>,
     labels: Option<Vec<u32>>,
+    /// Seed and first sample of dropout in the backward pass.
+    training: Option<(u64, u32)>,
 }
 
 impl Case {
@@ -43,7 +47,15 @@ impl Case {
         let x = normals(1, (batch * input.pixels() * input.channels()) as usize, mean, deviation);
         let timesteps = (0..batch).map(|n| [37, 0, 999, 500, 1][n as usize % 5]).collect();
         let labels = graph.num_classes.map(|classes| (0..batch).map(|n| (2 * n + 1) % classes).collect());
-        Self { name, parameters: RandomParameters::new(&graph, 2), graph, x, timesteps, labels }
+        Self {
+            name,
+            parameters: RandomParameters::new(&graph, 2),
+            graph,
+            x,
+            timesteps,
+            labels,
+            training: None,
+        }
     }
 
     /// Runs the network in every tiling and compares each with the twin.
@@ -61,6 +73,29 @@ impl Case {
             let name = format!("{}, {tile:?}", self.name);
             let found = self.run(gpu, &name);
             assert_relative_l2(&name, &found, &want, TOLERANCE);
+            self.check_gradients(gpu, &name);
+        }
+    }
+
+    /// Compares the gradients of everything with the twin's, for a random gradient of the output.
+    fn check_gradients(&self, gpu: &GpuContext, name: &str) {
+        let output = self.graph.tensor(self.graph.output());
+        let count = self.timesteps.len() * (output.pixels() * output.channels()) as usize;
+        let d_output = normals(3, count, 0.0, 1.0);
+        let (x, timesteps, labels) = (&self.x[..], &self.timesteps[..], self.labels.as_deref());
+        let batch = Batch { x, timesteps, labels, d_output: &d_output, training: self.training };
+        let (_, found) = gradients(gpu, &self.graph, &self.parameters, &batch);
+        let mut twin = Twin::new(&self.graph, &self.parameters);
+        if let Some((seed, first_sample)) = self.training {
+            twin = twin.training(seed, first_sample);
+        }
+        let d_output: Vec<f64> = d_output.iter().map(|&d| d.into()).collect();
+        let mut want = twin.gradients(x, timesteps, labels, &d_output).by_name();
+        want.retain(|tensor, _| found.contains_key(tensor));
+        assert_gradients_close(name, &found, &want, TOLERANCE);
+        let (_, again) = gradients(gpu, &self.graph, &self.parameters, &batch);
+        for (tensor, gradient) in &found {
+            assert_same_bits(&format!("{name}, {tensor}"), &again[tensor], gradient);
         }
     }
 
