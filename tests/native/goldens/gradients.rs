@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::Golden;
 use crate::compare::{NETWORK_GRADIENTS, assert_close, assert_fails, assert_gradients_close};
 use crate::fixtures::Fixture;
+use crate::gpu::gpu;
+use crate::gradients::{Batch, gradients};
 use crate::reference::mse::mean_squared_error;
 use crate::reference::{SAMPLE, Twin};
 
@@ -47,4 +49,32 @@ fn the_twins_gradients_of_cifar32() {
 #[test]
 fn the_twins_gradients_of_classes16() {
     check("classes16");
+}
+
+/// The kernels' gradients in this adapter's own tiling.
+fn check_kernels(name: &'static str) {
+    let golden = Golden::load(name, name);
+    let io = Fixture::load(&format!("unet/{name}/io.safetensors"));
+    let (x, timesteps, labels) = (&golden.x.data[..], &golden.timesteps[..], golden.labels.as_deref());
+    let twin = Twin::new(&golden.graph, &golden);
+    let (_, d_output) = mean_squared_error(&twin.predict(x, timesteps, labels), &io.f32("target").data);
+    let d_output: Vec<f32> = d_output.iter().map(|&d| d as f32).collect();
+    let batch = Batch { x, timesteps, labels, d_output: &d_output, training: None };
+    let (_, found) = gradients(gpu(), &golden.graph, &golden, &batch);
+    assert_gradients_close(&format!("{name}, kernels"), &found, &expected(name), NETWORK_GRADIENTS);
+}
+
+#[test]
+fn the_kernels_gradients_of_grey28() {
+    check_kernels("grey28");
+}
+
+#[test]
+fn the_kernels_gradients_of_cifar32() {
+    check_kernels("cifar32");
+}
+
+#[test]
+fn the_kernels_gradients_of_classes16() {
+    check_kernels("classes16");
 }

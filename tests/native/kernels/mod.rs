@@ -5,6 +5,7 @@ mod attention;
 pub mod builder;
 mod class_embedding;
 mod conv2d;
+mod dropout;
 mod group_norm;
 mod linear;
 mod timestep_embedding;
