@@ -6,6 +6,8 @@ mod compare;
 mod fixtures;
 mod gpu;
 mod reference;
+mod refusal;
+mod scratch;
 
 mod chain;
 mod checkpoint;
