@@ -12,6 +12,7 @@ mod scratch;
 mod chain;
 mod checkpoint;
 mod cli;
+mod dataset;
 mod diffusion;
 mod film;
 mod fuzz;
