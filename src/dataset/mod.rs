@@ -5,11 +5,14 @@
 //!   anywhere exactly.
 //! - [`Loader`]: the batch of a step, labels dropped for classifier-free guidance.
 //! - [`Batches`] (native): the same, prepared on a thread of its own while the GPU computes.
+//! - [`files`] (native): MNIST, Fashion-MNIST, CIFAR-10 and folders of pictures, found and read.
 //!
 //! Not here: data sets larger than memory, crops and colours as augmentation.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod batches;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod files;
 mod loader;
 pub mod order;
 
