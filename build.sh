@@ -63,7 +63,8 @@ need_test_tools() {
     compgen -G 'data/fashion-mnist/train-images*' >/dev/null || missing+=(dataset-fashion-mnist)
   if [ ${#missing[@]} -gt 0 ]; then
     local command="apt-get install -y --no-install-recommends ${missing[*]}"
-    has apt-get || die "the tests need ${missing[*]} (a dataset in data/); install what these packages hold and run this again"
+    has apt-get ||
+      die "the tests need ${missing[*]}; install what these packages hold (the data set in data/fashion-mnist) and run this again"
     [ "$(id -u)" = 0 ] || die "the tests need more packages; run: sudo $command"
     say "installing ${missing[*]}"
     apt-get update -qq >&2
