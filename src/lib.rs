@@ -56,5 +56,6 @@ pub mod rng;
 pub mod sampler;
 pub mod schedule;
 pub mod spec;
+pub mod train;
 #[cfg(target_arch = "wasm32")]
 pub mod web;

@@ -1,6 +1,6 @@
-//! What a network and a diffusion process are, as plain data: [`UNetSpec`] and [`DiffusionSpec`].
+//! What a network, a diffusion process and a training run are, as plain data: [`UNetSpec`], [`DiffusionSpec`], [`TrainSpec`].
 //!
-//! Both follow the fields of diffusers' `UNet2DModel` and `DDPMScheduler` configurations; `checkpoint/` translates.
+//! The first two follow the fields of diffusers' `UNet2DModel` and `DDPMScheduler` configurations; `checkpoint/` translates.
 
 /// One resolution level of the U-Net, in the order of diffusers' `down_block_types` / `up_block_types`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,5 +162,91 @@ impl Default for DiffusionSpec {
             clip_sample: true,
             steps_offset: 0,
         }
+    }
+}
+
+/// How the learning rate goes on after the warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LearningRateSchedule {
+    /// It stays.
+    Constant,
+    /// It falls to 0 at the last step along half a cosine.
+    Cosine,
+}
+
+/// A training run: Adam, clipping and the moving average; the data are the caller's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainSpec {
+    /// Steps of the whole run.
+    pub steps: u32,
+    /// Samples a step.
+    pub batch_size: u32,
+    /// Samples that are on the GPU at once; divides `batch_size`. The rest follow, their gradients accumulated.
+    pub micro_batch: u32,
+    /// The learning rate after the warm-up.
+    pub learning_rate: f64,
+    /// How it goes on.
+    pub schedule: LearningRateSchedule,
+    /// Steps over which the learning rate rises from 0.
+    pub warmup_steps: u32,
+    /// Adam's decay of the first moment.
+    pub beta1: f64,
+    /// Adam's decay of the second moment.
+    pub beta2: f64,
+    /// Adam's numerical epsilon.
+    pub eps: f64,
+    /// Decoupled weight decay (AdamW's).
+    pub weight_decay: f64,
+    /// The longest that all gradients together may be; longer ones are shortened.
+    pub max_grad_norm: Option<f64>,
+    /// Decay of the parameters' moving average; at step k (from 1) it is at most (1 + k) / (10 + k), so that short runs
+    /// have one too.
+    pub ema_decay: f64,
+    /// The seed of everything that is drawn.
+    pub seed: u64,
+}
+
+impl Default for TrainSpec {
+    /// The paper's: 800,000 steps of 128, Adam at 2e-4 after 5000 steps of warm-up, gradients of norm 1 at most, average
+    /// 0.9999.
+    fn default() -> Self {
+        Self {
+            steps: 800_000,
+            batch_size: 128,
+            micro_batch: 128,
+            learning_rate: 2e-4,
+            schedule: LearningRateSchedule::Constant,
+            warmup_steps: 5000,
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            weight_decay: 0.0,
+            max_grad_norm: Some(1.0),
+            ema_decay: 0.9999,
+            seed: 0,
+        }
+    }
+}
+
+impl TrainSpec {
+    /// The learning rate of step `k`, counted from 1.
+    pub fn learning_rate_at(&self, k: u32) -> f64 {
+        let warm = f64::from(self.warmup_steps);
+        if k < self.warmup_steps {
+            return self.learning_rate * f64::from(k) / warm;
+        }
+        match self.schedule {
+            LearningRateSchedule::Constant => self.learning_rate,
+            LearningRateSchedule::Cosine => {
+                let length = (f64::from(self.steps) - warm).max(1.0);
+                let done = ((f64::from(k) - warm) / length).min(1.0);
+                self.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+            }
+        }
+    }
+
+    /// The moving average's decay at step `k`, counted from 1.
+    pub fn ema_decay_at(&self, k: u32) -> f64 {
+        self.ema_decay.min((1.0 + f64::from(k)) / (10.0 + f64::from(k)))
     }
 }

@@ -265,6 +265,17 @@ impl GpuContext {
     }
 }
 
+impl GpuContext {
+    /// Waits until `submission` is done (native; a browser's queue runs by itself).
+    pub fn wait_for(&self, submission: wgpu::SubmissionIndex) {
+        // As `wait`.
+        let _ = self
+            .inner
+            .device
+            .poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None });
+    }
+}
+
 fn instance() -> wgpu::Instance {
     wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle())
 }

@@ -29,14 +29,15 @@ impl<'a> From<&'a Texels> for Arg<'a> {
     }
 }
 
+#[derive(Clone)]
 enum Step {
-    Dispatch { label: String, kernel: Arc<CompiledKernel>, bind_group: wgpu::BindGroup, groups: [u32; 3] },
+    Dispatch { label: Arc<str>, kernel: Arc<CompiledKernel>, bind_group: wgpu::BindGroup, groups: [u32; 3] },
     CopyToTexels { from: Buffer, to: Texels },
     Clear(Buffer),
 }
 
 /// A fixed list of steps; encoding it makes nothing.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Plan {
     steps: Vec<Step>,
 }
@@ -116,7 +117,7 @@ impl<'a> Recorder<'a> {
             entries: &entries,
         });
         self.gpu.inner.counters.bind_groups.fetch_add(1, Relaxed);
-        self.steps.push(Step::Dispatch { label: label.to_owned(), kernel, bind_group, groups });
+        self.steps.push(Step::Dispatch { label: label.into(), kernel, bind_group, groups });
         Ok(())
     }
 
@@ -175,7 +176,7 @@ impl Plan {
     /// Labels of the dispatches in order.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().filter_map(|step| match step {
-            Step::Dispatch { label, .. } => Some(label.as_str()),
+            Step::Dispatch { label, .. } => Some(&**label),
             Step::CopyToTexels { .. } | Step::Clear(_) => None,
         })
     }
@@ -185,11 +186,11 @@ impl Plan {
         encode_steps(&self.steps, gpu, encoder);
     }
 
-    /// Encodes and submits the plan once.
-    pub fn submit(&self, gpu: &GpuContext) {
+    /// Encodes and submits the plan once; what it returns is for [`GpuContext::wait_for`].
+    pub fn submit(&self, gpu: &GpuContext) -> wgpu::SubmissionIndex {
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         self.encode(gpu, &mut encoder);
-        gpu.queue().submit([encoder.finish()]);
+        gpu.queue().submit([encoder.finish()])
     }
 
     /// What each step takes when it is submitted and waited for by itself: medians of `runs`. For benchmarks; what the
@@ -211,7 +212,7 @@ impl Plan {
             times[times.len() / 2]
         };
         let name = |step: &Step| match step {
-            Step::Dispatch { label, kernel, .. } => (kernel.name.clone(), label.clone()),
+            Step::Dispatch { label, kernel, .. } => (kernel.name.clone(), label.to_string()),
             Step::CopyToTexels { .. } => ("copy to texels".to_owned(), String::new()),
             Step::Clear(_) => ("clear".to_owned(), String::new()),
         };

@@ -26,7 +26,9 @@ pub(super) struct Recording<'a, 'g> {
     pub(super) labels: Option<Buffer>,
     /// The seed and the first sample of the batch, where dropout is drawn: in training.
     pub(super) chain: Option<Buffer>,
-    /// What an operation's backward needs of its forward besides tensors, by the tensor it writes.
+    /// Whether operations keep what their backward needs of their forward.
+    pub(super) keeps: bool,
+    /// That, besides tensors, by the tensor that the operation writes.
     kept: HashMap<TensorId, Buffer>,
     weights: Weights<'g>,
     storage: Storage,
@@ -129,11 +131,6 @@ impl<'a, 'g> Recording<'a, 'g> {
         }
     }
 
-    /// Whether activations and what else the backward pass needs are kept.
-    pub(super) fn is_training(&self) -> bool {
-        matches!(self.weights, Weights::Trained(_))
-    }
-
     /// Where a tensor lives.
     pub(super) fn activation(&self, id: TensorId) -> Buffer {
         self.buffers[self.storage.of_tensor[id.0]].clone()
@@ -172,7 +169,7 @@ impl<'a, 'g> Recording<'a, 'g> {
 
     /// Keeps `buffer` for the backward pass of the operation that writes `out`.
     pub(super) fn keep(&mut self, out: TensorId, buffer: &Buffer) {
-        if self.is_training() {
+        if self.keeps {
             self.kept.insert(out, buffer.clone());
         }
     }

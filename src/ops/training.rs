@@ -12,6 +12,8 @@ use crate::graph::{Graph, Tensor, separate_storage};
 pub struct TrainingNetwork {
     /// The dispatches from x_t to the output.
     pub forward: Plan,
+    /// The same without dropout, for validation.
+    pub evaluation: Plan,
     /// The dispatches from the output's gradient to the parameters', which are accumulated (`+=`) in the store.
     pub backward: Plan,
     /// x_t: `[batch, pixels, quads]` vec4.
@@ -28,6 +30,7 @@ pub struct TrainingNetwork {
     pub d_x: Option<Buffer>,
     input_tensor: Tensor,
     output_tensor: Tensor,
+    batch: u32,
 }
 
 impl TrainingNetwork {
@@ -46,7 +49,10 @@ impl TrainingNetwork {
     ) -> Result<Self> {
         let weights = Weights::Trained(store);
         let mut recording = Recording::new(gpu, graph, weights, separate_storage(graph), batch)?;
+        recording.record_forward()?;
+        let evaluation = recording.rec.take();
         recording.chain = chain.cloned();
+        recording.keeps = true;
         recording.record_forward()?;
         let forward = recording.rec.take();
         let output = recording.activation(graph.output());
@@ -54,6 +60,7 @@ impl TrainingNetwork {
         let d_x = Backward::record(&mut recording, &d_output, input_gradient)?;
         Ok(Self {
             forward,
+            evaluation,
             backward: recording.rec.take(),
             x: recording.activation(graph.input()),
             timesteps: recording.timesteps.clone(),
@@ -63,7 +70,13 @@ impl TrainingNetwork {
             d_x,
             input_tensor: graph.tensor(graph.input()).clone(),
             output_tensor: graph.tensor(graph.output()).clone(),
+            batch,
         })
+    }
+
+    /// Samples in the batch.
+    pub fn batch(&self) -> u32 {
+        self.batch
     }
 
     /// x_t's shape.
