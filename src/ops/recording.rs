@@ -86,6 +86,7 @@ impl<'a, 'g> Recording<'a, 'g> {
             timesteps,
             labels,
             chain: None,
+            keeps: false,
             kept,
             weights,
             storage,
