@@ -134,17 +134,8 @@ macro_rules! includes {
     ($($name:literal),*) => { &[$(($name, wgsl!("include/" $name))),*] };
 }
 
-const INCLUDES: &[(&str, &str)] = includes!(
-    "attention_tiles",
-    "chain",
-    "conv2d_rows",
-    "grid",
-    "normal",
-    "philox",
-    "silu",
-    "texel",
-    "turns"
-);
+const INCLUDES: &[(&str, &str)] =
+    includes!("chain", "conv2d_rows", "grid", "matmul_tile", "normal", "philox", "silu", "texel", "turns");
 
 /// The whole text of a shader: consts set, imports appended (once each), so that error lines stay true.
 ///

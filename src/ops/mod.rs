@@ -6,17 +6,19 @@
 //! [`Graph`]: crate::graph::Graph
 
 pub mod advance;
-mod attention;
+pub mod attention;
 pub mod chain;
 mod class_embedding;
 mod conv2d;
 mod group_norm;
 mod linear;
+pub mod matmul;
 mod network;
 pub mod normals;
 pub mod p_sample;
 mod pack;
 pub mod q_sample;
+pub mod softmax;
 mod timestep_embedding;
 
 pub use network::{Network, to_channels_first, to_channels_last};
@@ -27,17 +29,18 @@ use crate::graph::{Graph, Op};
 /// Every compute shader.
 pub static SHADERS: &[&Shader] = &[
     &advance::ADVANCE,
-    &attention::ATTENTION,
-    &attention::ATTENTION_TEXEL,
     &class_embedding::CLASS_EMBEDDING,
     &conv2d::CONV2D,
     &conv2d::CONV2D_NAIVE,
     &conv2d::CONV2D_TEXEL,
     &group_norm::GROUP_NORM,
     &linear::LINEAR,
+    &matmul::MATMUL,
+    &matmul::MATMUL_TEXEL,
     &normals::NORMALS,
     &p_sample::P_SAMPLE,
     &q_sample::Q_SAMPLE,
+    &softmax::SOFTMAX,
     &timestep_embedding::TIMESTEP_EMBEDDING,
 ];
 
@@ -51,7 +54,7 @@ pub fn kernels(graph: &Graph, tile: Tile) -> Vec<KernelKey> {
             Op::Linear { .. } => all_entries(&linear::LINEAR),
             Op::Conv2d(conv) => vec![conv2d::kernel(tile, graph.tensor(conv.out).quads())],
             Op::GroupNorm { .. } => all_entries(&group_norm::GROUP_NORM),
-            Op::Attention { .. } => all_entries(attention::shader(tile)),
+            Op::Attention { .. } => attention::kernels(tile).to_vec(),
         };
         keys.extend(needed.into_iter().filter(|key| !keys.contains(key)).collect::<Vec<_>>());
     }

@@ -218,7 +218,11 @@ impl<'a, 'g> Recording<'a, 'g> {
                 group_norm::record(self, x, &settings, *out)
             }
             Op::Attention { qkv, heads, head_dim, out } => {
-                attention::record(self, *qkv, *heads, *head_dim, *out)
+                let tokens = self.graph.tensor(*qkv).pixels();
+                let sizes =
+                    attention::Sizes { samples: self.batch, tokens, heads: *heads, head_dim: *head_dim };
+                let scores = self.scores(sizes.scores_words())?;
+                attention::record(self, &sizes, *qkv, &scores, *out)
             }
         }
     }

@@ -6,6 +6,9 @@ mod class_embedding;
 mod conv2d;
 mod group_norm;
 mod linear;
+mod matmul;
+mod operand;
+mod softmax;
 mod timestep_embedding;
 
 use ddpm::gpu::{GpuContext, Tile};
