@@ -1,11 +1,11 @@
-//! Self-attention over the pixels of a picture, out = softmax(q · kᵀ / √head_dim) · v for each head:
+//! Self-attention over the pixels of a picture, out = softmax(q · kᵀ / √head_dim) · v for each head, and its gradient:
 //! batched products (`matmul.rs`) around a softmax (`softmax.rs`).
 
 use super::matmul::{self, Product, Strides};
 use super::network::Recording;
 use super::softmax::{self, Softmax};
 use crate::error::Result;
-use crate::gpu::{Arg, Buffer, KernelKey, Tile};
+use crate::gpu::{Arg, Buffer, KernelKey, Recorder, Texels, Tile};
 use crate::graph::TensorId;
 
 /// An attention's sizes. Its tensors, in `vec4`s:
@@ -125,4 +125,68 @@ pub(super) fn record(
     }
     let sums = sizes.over_tokens(sizes.part(Part::V), sizes.out());
     matmul::record(&mut r.rec, &label, Product::Nn, &sums, [weights, qkv], &out)
+}
+
+/// What an attention's gradient reads and writes; all are different buffers.
+pub struct Gradients<'a> {
+    /// The input, as in the forward pass.
+    pub qkv: &'a Buffer,
+    /// What the forward pass left in its scores.
+    pub weights: &'a Buffer,
+    /// The gradient of out, laid out as out.
+    pub d_out: &'a Buffer,
+    /// Scratch, as large as the weights: their gradient, then that of the scores.
+    pub d_weights: &'a Buffer,
+    /// The gradient of qkv, laid out as qkv; overwritten whole, its padding with zeros.
+    pub d_qkv: &'a Buffer,
+}
+
+/// Textures that products read their operands from under [`Tile::Registers`], each at least as large as the buffer; their
+/// contents are scratch.
+pub struct GradientTexels<'a> {
+    /// qkv.
+    pub qkv: &'a Texels,
+    /// d_out.
+    pub d_out: &'a Texels,
+    /// The weights, then the gradient of the scores.
+    pub scores: &'a Texels,
+}
+
+/// Records d_qkv. With P the weights of a head, dP = d_out · vᵀ and dS = P ∘ (dP − Σ P ∘ dP over each row) / √head_dim:
+///
+/// d_v = Pᵀ · d_out,  d_q = dS · k,  d_k = dSᵀ · q.
+///
+/// `texels`: for [`Tile::Registers`], and for it alone.
+///
+/// # Errors
+/// If a tensor has too many elements for one dispatch.
+pub fn record_backward(
+    rec: &mut Recorder<'_>,
+    label: &str,
+    sizes: &Sizes,
+    buffers: &Gradients<'_>,
+    texels: Option<&GradientTexels<'_>>,
+) -> Result<()> {
+    let Gradients { qkv, weights, d_out, d_weights, d_qkv } = *buffers;
+    let [q, k, v] = [Part::Q, Part::K, Part::V].map(|part| sizes.part(part));
+    let (qkv_arg, d_out_arg, weights_arg, d_scores_arg): (Arg<'_>, Arg<'_>, Arg<'_>, Arg<'_>) = match texels {
+        None => (qkv.into(), d_out.into(), weights.into(), d_weights.into()),
+        Some(t) => (t.qkv.into(), t.d_out.into(), t.scores.into(), t.scores.into()),
+    };
+    if let Some(texels) = texels {
+        rec.copy_to_texels(qkv, texels.qkv);
+        rec.copy_to_texels(d_out, texels.d_out);
+        rec.copy_to_texels(weights, texels.scores);
+    }
+    let d_v = sizes.over_tokens(sizes.out(), v);
+    matmul::record(rec, label, Product::Tn, &d_v, [weights_arg, d_out_arg], d_qkv)?;
+    let products = sizes.over_channels(sizes.out(), v, 1.0);
+    matmul::record(rec, label, Product::Nt, &products, [d_out_arg, qkv_arg], d_weights)?;
+    softmax::record_backward(rec, label, &sizes.softmax(), weights, d_weights)?;
+    if let Some(texels) = texels {
+        rec.copy_to_texels(d_weights, texels.scores);
+    }
+    let (d_q, d_k) = (sizes.over_tokens(k, q), sizes.over_tokens(q, k));
+    matmul::record(rec, label, Product::Nn, &d_q, [d_scores_arg, qkv_arg], d_qkv)?;
+    matmul::record(rec, label, Product::Tn, &d_k, [d_scores_arg, qkv_arg], d_qkv)
 }

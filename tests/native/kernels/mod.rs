@@ -1,6 +1,7 @@
 //! Every kernel against its twin, on awkward shapes and in every tiling: relative L2 ≤ 1e-5, bit-identical twice.
 
 mod attention;
+mod attention_backward;
 mod builder;
 mod class_embedding;
 mod conv2d;
