@@ -114,15 +114,15 @@ fn a_step_of_the_optimiser() {
         adam::record(&mut rec, &both.store, settings, &numbers, &factor).expect("recorded");
         rec.finish().submit(gpu());
 
-        let optimiser = AdamW { learning_rate: lr, beta1, beta2, eps, weight_decay };
+        let optimiser = AdamW { lr, betas: [beta1, beta2], eps, weight_decay };
         for name in both.arrays[0].keys().cloned().collect::<Vec<_>>() {
             let [values, gradients, first, second, average] =
                 both.arrays.each_mut().map(|array| array.get_mut(&name).expect("every parameter"));
             gradients.iter_mut().for_each(|g| *g *= f64::from(clipping));
-            let mut moments = Moments { first: first.clone(), second: second.clone() };
-            optimiser.step(k as u64, values, gradients, &mut moments);
-            update_ema(average, values, ema);
-            (*first, *second) = (moments.first, moments.second);
+            let mut moments = Moments { m: first.clone(), v: second.clone() };
+            optimiser.step(k as u32, values, gradients, &mut moments);
+            update_ema(ema, average, values);
+            (*first, *second) = (moments.m, moments.v);
         }
         for (array, want) in ARRAYS.into_iter().zip(&both.arrays).filter(|(array, _)| *array != Array::Gradients) {
             let found = both.read(array);
