@@ -52,16 +52,19 @@ need_minifiers() {
   echo "$wanted" >"$TOOLS/node_modules/.wanted"
 }
 
-# What tests need beside Rust: node, a Vulkan driver, Chromium, Firefox.
-need_browsers() {
+# What tests need beside Rust: node, a Vulkan driver, Chromium, Firefox, Fashion-MNIST.
+need_test_tools() {
   local missing=()
   compgen -G '/usr/share/vulkan/icd.d/*.json' >/dev/null || [ "$(uname)" != Linux ] || missing+=(mesa-vulkan-drivers)
   [ -n "${CHROMIUM:-}" ] || has chromium || has chromium-browser || has google-chrome || missing+=(chromium)
   [ -n "${FIREFOX:-}" ] || has firefox-esr || has firefox || missing+=(firefox-esr)
   has npm || missing+=(nodejs npm)
+  compgen -G '/usr/share/datasets/fashion-mnist/train-images*' >/dev/null ||
+    compgen -G 'data/fashion-mnist/train-images*' >/dev/null || missing+=(dataset-fashion-mnist)
   if [ ${#missing[@]} -gt 0 ]; then
     local command="apt-get install -y --no-install-recommends ${missing[*]}"
-    has apt-get || die "the tests need ${missing[*]}; install what these packages hold and run this again"
+    has apt-get ||
+      die "the tests need ${missing[*]}; install what these packages hold (the data set in data/fashion-mnist) and run this again"
     [ "$(id -u)" = 0 ] || die "the tests need more packages; run: sudo $command"
     say "installing ${missing[*]}"
     apt-get update -qq >&2
@@ -176,7 +179,7 @@ add_up() {
 
 run_tests() {
   need_rust
-  need_browsers
+  need_test_tools
   local log=target/tests before status
   mkdir -p "$log"
 

@@ -7,7 +7,8 @@
 //! A module uses only the modules above it in this list, and its own (`tests/native/layers.rs` enforces it).
 //!
 //! 0. [`error`], [`spec`] (what a network and a process are, as data), [`rng`] (Philox4x32-10 and its normals)
-//! 1. [`schedule`] (β, ᾱ and the numbers of every reverse step, in f64), [`diffusion`] (the equations, on the host)
+//! 1. [`schedule`] (β, ᾱ and the numbers of every reverse step, in f64), [`diffusion`] (the equations, on the host),
+//!    [`dataset`] (pictures to train on, and their order)
 //! 2. [`gpu`]: the device, buffers, kernels, recorded plans, readback
 //! 3. [`graph`]: what a network is, with no GPU in it; [`graph::unet`] describes the U-Net once
 //! 4. [`ops`]: one file an operation, each the host's half of the shader of the same name; [`ops::Network`] turns a
@@ -43,6 +44,7 @@
 #![warn(missing_docs)]
 
 pub mod checkpoint;
+pub mod dataset;
 pub mod diffusion;
 pub mod error;
 pub mod film;

@@ -7,10 +7,13 @@ mod fixtures;
 mod gpu;
 mod gradients;
 mod reference;
+mod refusal;
+mod scratch;
 
 mod chain;
 mod checkpoint;
 mod cli;
+mod dataset;
 mod diffusion;
 mod film;
 mod fuzz;

@@ -4,6 +4,7 @@
 //! status 1, or 2 where the command line itself makes no sense. Files are written whole or not at all.
 
 mod debug;
+mod export;
 mod info;
 mod model;
 mod noise;
@@ -46,6 +47,7 @@ enum Verb {
     Noise(noise::Args),
     Info(info::Args),
     Pack(pack::Args),
+    Export(export::Args),
     #[command(subcommand)]
     Debug(debug::Verb),
 }
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         Verb::Noise(args) => noise::run(args, adapter),
         Verb::Info(args) => info::run(args, adapter),
         Verb::Pack(args) => pack::run(args),
+        Verb::Export(args) => export::run(args),
         Verb::Debug(debug::Verb::Predict(args)) => debug::predict::run(args, adapter),
     }));
     match outcome {

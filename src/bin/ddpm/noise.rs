@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ddpm::dataset::files::decode;
 use ddpm::error::{Error, Result};
 use ddpm::gpu::{GpuContext, Recorder};
 use ddpm::graph::Tensor;
@@ -11,7 +12,7 @@ use ddpm::ops::{to_channels_first, to_channels_last};
 use ddpm::picture::Grid;
 use ddpm::schedule::Schedule;
 use ddpm::spec::DiffusionSpec;
-use image::{DynamicImage, ImageDecoder, ImageReader, imageops::FilterType};
+use image::{DynamicImage, imageops::FilterType};
 
 use crate::{Outcome, model, output};
 
@@ -24,7 +25,7 @@ use crate::{Outcome, model, output};
     after_help = "Example:\n  ddpm noise --image cat.png --size 128x128 --t 0,100,250,500,999 --out strip.png"
 )]
 pub struct Args {
-    /// The picture: PNG, JPEG or GIF. Grey stays grey, and what is transparent lies over white.
+    /// The picture: PNG, JPEG, GIF, WebP or BMP. Grey stays grey, and what is transparent lies over white.
     #[arg(long, value_name = "FILE")]
     image: PathBuf,
 
@@ -110,8 +111,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
 
 /// Reads a picture as its Exif says it stands, cropped and scaled to `size` (height, width).
 fn read_picture(path: &Path, size: Option<Size>) -> Result<Start> {
-    let image = decode(path)
-        .map_err(|error| Error::load(format!("{}: expected a picture ({error})", path.display())))?;
+    let image = decode(path)?;
     let channels: u32 = if image.color().has_color() { 3 } else { 1 };
     let [height, width] = size.unwrap_or([image.height(), image.width()]);
     let elements = (u64::from(width) * u64::from(height)).saturating_mul(channels.into());
@@ -156,14 +156,6 @@ fn crop(image: &DynamicImage, [height, width]: Size) -> DynamicImage {
     // None is more than the picture's side, which is a u32.
     let [left, top, cut_width, cut_height] = [left, top, cut_width, cut_height].map(|side| side as u32);
     image.crop_imm(left, top, cut_width, cut_height)
-}
-
-fn decode(path: &Path) -> image::ImageResult<DynamicImage> {
-    let mut decoder = ImageReader::open(path)?.with_guessed_format()?.into_decoder()?;
-    let orientation = decoder.orientation()?;
-    let mut image = DynamicImage::from_decoder(decoder)?;
-    image.apply_orientation(orientation);
-    Ok(image)
 }
 
 /// x_t of `start` at each of `timesteps`: `[timesteps, C, H, W]`.

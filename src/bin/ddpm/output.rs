@@ -19,23 +19,61 @@ pub fn check(path: &Path, extension: &str, inputs: &[&Path]) -> std::result::Res
             Error::input(format!("{}: expected a file to write, found a folder", path.display())).into()
         );
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        return Err(Error::input(format!(
-            "{}: expected a folder {} to write it in, found none",
-            path.display(),
-            folder.display()
-        ))
-        .into());
-    }
-    let same = |input: &Path| matches!((path.canonicalize(), input.canonicalize()), (Ok(a), Ok(b)) if a == b);
-    match inputs.iter().find(|input| same(input)) {
+    check_parent(path)?;
+    match inputs.iter().find(|input| same(path, input)) {
         Some(_) => {
             Err(Error::input(format!("{}: expected another file than the one that is read", path.display()))
                 .into())
         }
         None => Ok(()),
     }
+}
+
+/// Checks that `path` can be a pipeline folder, other than the `model` that is read: it is one, or empty, or not there.
+pub fn check_pipeline(path: &Path, model: &Path) -> Result<()> {
+    let refused = |expected: &str, found: &str| {
+        Err(Error::input(format!("{}: expected {expected}, found {found}", path.display())))
+    };
+    if same(path, model) {
+        return refused("another folder than the one that is read", "the same");
+    }
+    if !path.exists() {
+        return check_parent(path);
+    }
+    if !path.is_dir() {
+        return refused("a folder to write", "a file");
+    }
+    let mut entries = std::fs::read_dir(path)
+        .map_err(|error| Error::load(format!("{}: cannot be listed ({error})", path.display())))?;
+    if entries.next().is_some() && !is_pipeline(path) {
+        return refused("an empty folder, or a DDPM pipeline to replace", "other files in it");
+    }
+    Ok(())
+}
+
+/// Whether `folder` is a pipeline of the kind that is written.
+fn is_pipeline(folder: &Path) -> bool {
+    let index = std::fs::read(folder.join("model_index.json")).unwrap_or_default();
+    let index: serde_json::Value = serde_json::from_slice(&index).unwrap_or_default();
+    matches!(index["_class_name"].as_str(), Some("DDPMPipeline" | "DDIMPipeline"))
+}
+
+/// Checks that there is a folder to write `path` in.
+fn check_parent(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(Error::input(format!(
+        "{}: expected a folder {} to write it in, found none",
+        path.display(),
+        folder.display()
+    )))
+}
+
+/// Whether both are there, and one.
+fn same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// `raster` as a PNG that says of itself what `texts` (keyword and text) say.

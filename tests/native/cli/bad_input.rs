@@ -6,7 +6,7 @@ use safetensors::tensor::TensorView;
 use super::Scratch;
 
 /// Runs each line, which must fail with its status, say its words, and leave all files as they are.
-fn assert_refused(scratch: &Scratch, rows: &[(i32, &str, &str)]) {
+pub fn assert_refused(scratch: &Scratch, rows: &[(i32, &str, &str)]) {
     let before = scratch.files();
     for (status, line, words) in rows {
         let output = scratch.ddpm(line);

@@ -1,6 +1,7 @@
 //! The command line, as its users have it: the built program, in a folder of its own.
 
 mod bad_input;
+mod export;
 mod files;
 mod sample;
 
@@ -142,7 +143,7 @@ fn info_tells_of_adapters_and_models() {
 #[test]
 fn every_verb_has_an_example() {
     let scratch = Scratch::new("help", &[]);
-    for verb in ["", "sample", "noise", "info", "pack", "debug predict"] {
+    for verb in ["", "sample", "noise", "info", "pack", "export", "debug predict"] {
         let text = scratch.succeed(&format!("{verb} --help"));
         let example =
             text.split("Example").nth(1).unwrap_or_else(|| panic!("ddpm {verb}: no example in\n{text}"));
