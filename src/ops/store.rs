@@ -158,10 +158,13 @@ impl ParameterStore {
     /// If a prefix begins no name, or parameters that share a kernel's block are not all chosen.
     pub fn gradients_of(&self, graph: &Graph, prefixes: &[String]) -> Result<Vec<Buffer>> {
         let names = |place: &Place| place.block.params().into_iter().map(|id| graph.param(id).name.as_str());
-        if let Some(prefix) =
-            prefixes.iter().find(|&prefix| !self.places.iter().flat_map(names).any(|name| name.starts_with(prefix)))
+        if let Some(prefix) = prefixes
+            .iter()
+            .find(|&prefix| !self.places.iter().flat_map(names).any(|name| name.starts_with(prefix)))
         {
-            return Err(Error::input(format!("parameters to freeze: expected the beginning of a name, found {prefix}")));
+            return Err(Error::input(format!(
+                "parameters to freeze: expected the beginning of a name, found {prefix}"
+            )));
         }
         let mut buffers = Vec::new();
         for place in &self.places {

@@ -6,7 +6,6 @@ use ddpm::ops::attention::{GradientTexels, Gradients, Sizes, record_backward};
 use ddpm::ops::{to_channels_first, to_channels_last};
 
 use super::super::compare::assert_max_abs;
-use super::super::reference::Activation;
 use super::{
     Builder, RandomParameters, TOLERANCE, Twin, assert_fails, assert_padding_is_zero, assert_relative_l2,
     assert_same_bits, block_on, gpu, normals, tilings,
@@ -180,11 +179,7 @@ fn the_expected_gradient_is_the_slope_of_attention() {
     let parameters = RandomParameters::new(&graph, 1);
     let twin = Twin::new(&graph, &parameters);
     let loss = |qkv: &[f64]| -> f64 {
-        let mut x = Activation::zeros([tokens as usize, 1], (3 * heads * head_dim) as usize);
-        for (ix, value) in qkv.iter().enumerate() {
-            x.pixel_mut(ix % tokens as usize)[ix / tokens as usize] = *value;
-        }
-        let out = twin.forward(x, 0, None)[out.0].to_planes();
+        let out = twin.predict(qkv, &[0], None);
         out.iter().zip(&case.d_out).map(|(out, &d)| out * f64::from(d)).sum()
     };
     let qkv: Vec<f64> = case.qkv.iter().map(|&x| x.into()).collect();

@@ -32,7 +32,8 @@ fn initial_weights_are_as_documented() {
     }
     let again = initial_weights(&graph, 3).expect("weights");
     let other = initial_weights(&graph, 4).expect("weights");
-    let conv = |weights: &ddpm::checkpoint::Weights| weights.get("conv_in.weight").expect("conv_in").into_owned();
+    let conv =
+        |weights: &ddpm::checkpoint::Weights| weights.get("conv_in.weight").expect("conv_in").into_owned();
     assert_eq!(conv(&weights), conv(&again));
     assert_ne!(conv(&weights), conv(&other));
 }

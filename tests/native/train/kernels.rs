@@ -48,13 +48,17 @@ const ARRAYS: [Array; 5] =
 impl Both {
     fn new(gpu: &GpuContext) -> Self {
         let graph = ddpm::graph::unet::describe(&small_unet(Some(3), 0.0), [8, 8]).expect("a graph");
-        let store = ParameterStore::new(gpu, &graph, &RandomParameters::new(&graph, 1), true).expect("a store");
+        let store =
+            ParameterStore::new(gpu, &graph, &RandomParameters::new(&graph, 1), true).expect("a store");
         let arrays = ARRAYS.map(|array| {
             let parameters = graph.params.iter().zip(1u64..).map(|(param, n)| {
                 let count = param.shape.iter().product();
                 let values = normals(n + ((array as u64) << 20), count, 0.0, 0.1);
                 let square = matches!(array, Array::SecondMoment);
-                (param.name.clone(), values.into_iter().map(|v| if square { v * v } else { v }).collect::<Vec<f32>>())
+                (
+                    param.name.clone(),
+                    values.into_iter().map(|v| if square { v * v } else { v }).collect::<Vec<f32>>(),
+                )
             });
             let values: std::collections::HashMap<String, Vec<f32>> = parameters.collect();
             store.write(gpu, &graph, array, &values).expect("values");
@@ -124,7 +128,9 @@ fn a_step_of_the_optimiser() {
             update_ema(ema, average, values);
             (*first, *second) = (moments.m, moments.v);
         }
-        for (array, want) in ARRAYS.into_iter().zip(&both.arrays).filter(|(array, _)| *array != Array::Gradients) {
+        for (array, want) in
+            ARRAYS.into_iter().zip(&both.arrays).filter(|(array, _)| *array != Array::Gradients)
+        {
             let found = both.read(array);
             for (name, want) in want {
                 assert_close(&format!("{array:?} {name} at {k}"), &found[name], want, 1e-6);

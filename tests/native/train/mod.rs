@@ -8,9 +8,7 @@ mod trajectory;
 
 use ddpm::checkpoint::{Checkpoint, Metadata};
 use ddpm::graph::unet;
-use ddpm::spec::{
-    BlockKind, DiffusionSpec, DownsamplePadding, TimeConditioning, TrainSpec, UNetSpec,
-};
+use ddpm::spec::{BlockKind, DiffusionSpec, DownsamplePadding, TimeConditioning, TrainSpec, UNetSpec};
 use ddpm::train::{TrainBatch, initial_weights};
 
 /// A network of 8 × 8 pictures that trains in milliseconds, with everything that larger ones have.

@@ -1,5 +1,6 @@
 //! Steps of the trainer: what they may make, what divides them, and that they go on from a state.
 
+use ddpm::spec::TrainSpec;
 use ddpm::train::{StepLoss, TrainState, Trainer};
 
 use super::super::compare::{assert_close, assert_fails};
@@ -28,9 +29,7 @@ fn run(
 
 #[test]
 fn two_runs_and_one_that_was_stopped_are_the_same_bits() {
-    for (network, batches) in
-        [((None, 0.0), [4, 4]), ((Some(4), 0.2), [6, 2]), ((None, 0.3), [4, 1])]
-    {
+    for (network, batches) in [((None, 0.0), [4, 4]), ((Some(4), 0.2), [6, 2]), ((None, 0.3), [4, 1])] {
         let (losses, state) = run(network, batches, 0..8, None);
         assert_eq!(losses.len(), 8);
         let (again, same) = run(network, batches, 0..8, None);
@@ -105,7 +104,7 @@ fn validation_draws_the_same_and_changes_nothing() {
 fn frozen_parameters_keep_their_values() {
     let checkpoint = untrained(small_unet(None, 0.0));
     let frozen = vec!["conv_in".to_owned(), "time_embedding.".to_owned()];
-    let spec = ddpm::spec::TrainSpec { frozen, ..short(4, 4) };
+    let spec = TrainSpec { frozen, ..short(4, 4) };
     let mut trainer = Trainer::new(gpu(), &checkpoint, &spec).expect("a trainer");
     let data = Data::stripes(10, 4, 8);
     for step in 0..3 {
@@ -119,7 +118,7 @@ fn frozen_parameters_keep_their_values() {
         assert!(kept == should || name.ends_with("to_k.bias"), "{name}: kept {kept}");
     }
     for wrong in ["no such name", "down_blocks.0.resnets.0.time_emb_proj"] {
-        let spec = ddpm::spec::TrainSpec { frozen: vec![wrong.to_owned()], ..short(4, 4) };
+        let spec = TrainSpec { frozen: vec![wrong.to_owned()], ..short(4, 4) };
         assert!(Trainer::new(gpu(), &checkpoint, &spec).is_err(), "{wrong}");
     }
 }
@@ -127,25 +126,21 @@ fn frozen_parameters_keep_their_values() {
 #[test]
 fn what_makes_no_sense_is_refused() {
     let checkpoint = untrained(small_unet(Some(4), 0.0));
-    let wrong = |alter: fn(&mut ddpm::spec::TrainSpec)| {
-        let mut spec = short(4, 2);
-        alter(&mut spec);
-        Trainer::new(gpu(), &checkpoint, &spec).err().map(|error| error.to_string()).unwrap_or_default()
-    };
-    for (alter, said) in [
-        (Box::new(|spec: &mut ddpm::spec::TrainSpec| spec.micro_batch = 3) as Box<dyn Fn(&mut _)>, "micro-batch"),
-        (Box::new(|spec| spec.batch_size = 0), "micro-batch"),
-        (Box::new(|spec| spec.steps = u32::MAX), "2^32"),
-        (Box::new(|spec| spec.beta1 = 1.0), "beta1"),
-        (Box::new(|spec| spec.learning_rate = f64::NAN), "learning rate"),
-        (Box::new(|spec| spec.max_grad_norm = Some(-1.0)), "gradient norm"),
-    ] {
+    type Alter = fn(&mut TrainSpec);
+    let alterations: [(Alter, &str); 6] = [
+        (|spec| spec.micro_batch = 3, "micro-batch"),
+        (|spec| spec.batch_size = 0, "micro-batch"),
+        (|spec| spec.steps = u32::MAX, "2^32"),
+        (|spec| spec.beta1 = 1.0, "beta1"),
+        (|spec| spec.learning_rate = f64::NAN, "learning rate"),
+        (|spec| spec.max_grad_norm = Some(-1.0), "gradient norm"),
+    ];
+    for (alter, said) in alterations {
         let mut spec = short(4, 2);
         alter(&mut spec);
         let error = Trainer::new(gpu(), &checkpoint, &spec).err().expect(said).to_string();
         assert!(error.contains(said), "{error}");
     }
-    assert!(wrong(|_| ()).is_empty());
 
     let mut trainer = Trainer::new(gpu(), &checkpoint, &short(4, 2)).expect("a trainer");
     let data = Data::stripes(2, 4, 8);

@@ -1,0 +1,119 @@
+//! Twenty steps against PyTorch's, from the same weights, pictures, timesteps and noise: fixtures/train/trajectory.
+
+use std::collections::BTreeMap;
+
+use ddpm::checkpoint::Checkpoint;
+use ddpm::spec::TrainSpec;
+use ddpm::train::{StepLoss, TrainBatch, TrainState, Trainer};
+
+use super::super::compare::{assert_fails, relative_l2};
+use super::super::fixtures::{self, Fixture};
+use super::super::gpu::{block_on, tilings};
+
+const STEPS: u32 = 20;
+const BATCH: u32 = 8;
+/// Relative difference of every loss; what f32 leaves is far below.
+const TOLERANCE: f64 = 1e-3;
+
+fn trajectory() -> Fixture {
+    Fixture::load("train/trajectory/trajectory.safetensors")
+}
+
+fn spec(weight_decay: f64, micro_batch: u32) -> TrainSpec {
+    TrainSpec {
+        steps: STEPS,
+        batch_size: BATCH,
+        micro_batch,
+        learning_rate: 1e-3,
+        warmup_steps: 5,
+        weight_decay,
+        max_grad_norm: Some(1.0),
+        ema_decay: 0.99,
+        seed: 11,
+        ..TrainSpec::default()
+    }
+}
+
+fn run(gpu: &ddpm::gpu::GpuContext, spec: &TrainSpec) -> (Vec<StepLoss>, TrainState) {
+    let read = |name: &str| std::fs::read(fixtures::path(&format!("train/trajectory/{name}"))).expect(name);
+    let config = String::from_utf8(read("config.json")).expect("text");
+    let weights = read("diffusion_pytorch_model.safetensors");
+    let checkpoint = Checkpoint::from_parts(&config, None, weights).expect("a checkpoint");
+    let mut trainer = Trainer::new(gpu, &checkpoint, spec).expect("a trainer");
+    let x_start = trajectory().f32("x_start").data;
+    for batch in x_start.chunks_exact(x_start.len() / STEPS as usize) {
+        trainer.train_step(&TrainBatch { x_start: batch, labels: None }).expect("a step");
+    }
+    let losses = block_on(trainer.read_losses(0)).expect("losses");
+    (losses, block_on(trainer.state()).expect("a state"))
+}
+
+fn assert_losses(name: &str, found: &[f64], want: &[f64]) {
+    assert_eq!(found.len(), want.len(), "{name}");
+    let worst = found.iter().zip(want).map(|(f, w)| ((f - w) / w).abs()).fold(0.0, f64::max);
+    println!("{name}: largest relative difference {worst:.2e}");
+    assert!(worst <= TOLERANCE, "{name}: {worst:e}, expected at most {TOLERANCE:e}");
+}
+
+/// ‖found − want‖ against how far training moved the parameters.
+fn assert_moved_alike(name: &str, found: &[(String, Vec<f32>)], prefix: &str) {
+    let fixture = trajectory();
+    let start = Fixture::load("train/trajectory/diffusion_pytorch_model.safetensors");
+    let (mut moves, mut wanted) = (Vec::new(), Vec::new());
+    for (param, values) in found.iter().filter(|(param, _)| !param.ends_with("to_k.bias")) {
+        let (want, start) = (fixture.f64(&format!("{prefix}/{param}")).data, start.f64(param).data);
+        moves.extend(values.iter().zip(&start).map(|(&v, s)| f64::from(v) - s));
+        wanted.extend(want.iter().zip(&start).map(|(w, s)| w - s));
+    }
+    let difference = relative_l2(&moves, &wanted);
+    println!("{name}: parameters moved alike to {difference:.2e}");
+    assert!(difference <= TOLERANCE, "{name}: {difference:e}");
+}
+
+#[test]
+fn twenty_steps_of_adam_in_every_tiling() {
+    let fixture = trajectory();
+    let (losses, norms) = (fixture.f64("losses").data, fixture.f64("grad_norms").data);
+    for ((tile, gpu), micro_batch) in tilings().zip([BATCH, BATCH, BATCH, BATCH / 4]) {
+        let name = format!("{tile:?} by {micro_batch}");
+        let (found, state) = run(gpu, &spec(0.0, micro_batch));
+        let column = |of: fn(&StepLoss) -> f32| found.iter().map(|s| f64::from(of(s))).collect::<Vec<_>>();
+        assert_losses(&format!("{name}, losses"), &column(|s| s.loss), &losses);
+        assert_losses(&format!("{name}, norms"), &column(|s| s.grad_norm), &norms);
+        assert_moved_alike(&name, &state.arrays[0], "final");
+        assert_moved_alike(&format!("{name}, average"), &state.arrays[3], "ema");
+    }
+}
+
+#[test]
+fn twenty_steps_of_adamw_and_what_is_seen() {
+    let gpu = super::super::gpu::gpu();
+    let (found, state) = run(gpu, &spec(0.01, BATCH));
+    let column: Vec<f64> = found.iter().map(|s| f64::from(s.loss)).collect();
+    let want = trajectory().f64("adamw/losses").data;
+    assert_losses("AdamW, losses", &column, &want);
+    assert_moved_alike("AdamW", &state.arrays[0], "adamw/final");
+
+    let wrong: BTreeMap<&str, TrainSpec> = BTreeMap::from([
+        ("another seed", TrainSpec { seed: 12, ..spec(0.01, BATCH) }),
+        ("no clipping", TrainSpec { max_grad_norm: None, ..spec(0.01, BATCH) }),
+        ("no warm-up", TrainSpec { warmup_steps: 0, ..spec(0.01, BATCH) }),
+        ("another beta", TrainSpec { beta2: 0.99, ..spec(0.01, BATCH) }),
+    ]);
+    for (what, spec) in wrong {
+        let (found, _) = run(gpu, &spec);
+        let column: Vec<f64> = found.iter().map(|s| f64::from(s.loss)).collect();
+        assert_fails(what, || assert_losses("spoilt", &column, &want));
+    }
+}
+
+/// The fixture's timesteps are the project's own draws.
+#[test]
+fn the_fixtures_timesteps_are_ours() {
+    let timesteps = trajectory().i64("timesteps").data;
+    let ours = (0..STEPS * BATCH).map(|s| {
+        let [word, ..] = ddpm::rng::word_block(11, ddpm::rng::Stream::Timestep, 0, s, 0);
+        ((u64::from(word) * 1000) >> 32) as i64
+    });
+    assert!(ours.eq(timesteps.iter().copied()));
+}
