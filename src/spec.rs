@@ -196,7 +196,9 @@ pub struct TrainSpec {
     pub steps: u32,
     /// Samples a step.
     pub batch_size: u32,
-    /// Samples that are on the GPU at once; divides `batch_size`. The rest follow, their gradients accumulated.
+    /// Samples that are on the GPU at once; divides `batch_size`. The rest follow, their gradients accumulated. In
+    /// `config.toml`, 0 or none is to be chosen.
+    #[serde(default)]
     pub micro_batch: u32,
     /// The learning rate after the warm-up.
     pub learning_rate: f64,

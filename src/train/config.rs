@@ -141,7 +141,9 @@ impl RunConfig {
     pub fn validate(&self) -> Result<()> {
         self.network.validate()?;
         self.diffusion.validate()?;
-        self.training.validate()?;
+        let training = &self.training;
+        let micro_batch = if training.micro_batch == 0 { training.batch_size } else { training.micro_batch };
+        TrainSpec { micro_batch, ..training.clone() }.validate()?;
         for (key, value) in [("label_dropout", self.data.label_dropout), ("held_out", self.data.held_out)] {
             if !(0.0..=1.0).contains(&value) {
                 return Err(Error::input(format!("{key}: expected 0 to 1, found {value}")));
