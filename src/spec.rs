@@ -223,6 +223,8 @@ pub struct TrainSpec {
     pub ema_decay: f64,
     /// The seed of everything that is drawn.
     pub seed: u64,
+    /// Beginnings of the names of parameters that keep their values: their gradients count as zero.
+    pub frozen: Vec<String>,
 }
 
 impl Default for TrainSpec {
@@ -243,6 +245,7 @@ impl Default for TrainSpec {
             max_grad_norm: Some(1.0),
             ema_decay: 0.9999,
             seed: 0,
+            frozen: Vec::new(),
         }
     }
 }

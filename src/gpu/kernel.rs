@@ -138,11 +138,11 @@ macro_rules! includes {
 }
 
 const INCLUDES: &[(&str, &str)] = includes!(
-    "attention_tiles",
     "chain",
     "conv2d_rows",
     "conv2d_splits",
     "grid",
+    "matmul_tile",
     "normal",
     "philox",
     "silu",

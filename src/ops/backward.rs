@@ -3,10 +3,10 @@
 //! A tensor's gradient is the sum over the operations that read it: the first to be recorded writes it (`=`), the others
 //! accumulate (`+=`). Its memory is free again once the operation that wrote the tensor has passed it on.
 
-use super::recording::Recording;
+use super::recording::{Recording, TexelScratch};
 use super::{accumulate, attention, class_embedding, conv2d, dropout, group_norm, linear};
 use crate::error::Result;
-use crate::gpu::Buffer;
+use crate::gpu::{Buffer, Tile};
 use crate::graph::{Op, TensorId};
 
 /// What is recorded in reverse.
@@ -64,9 +64,40 @@ impl<'r, 'a, 'g> Backward<'r, 'a, 'g> {
                 group_norm::record_backward(self, x, &settings, *out)
             }
             Op::Attention { qkv, heads, head_dim, out } => {
-                attention::record_backward(self, *qkv, *heads, *head_dim, *out)
+                let sizes = self.r.attention_sizes(*qkv, *heads, *head_dim);
+                self.record_attention(&sizes, *qkv, *out)
             }
         }
+    }
+
+    fn record_attention(&mut self, sizes: &attention::Sizes, qkv: TensorId, out: TensorId) -> Result<()> {
+        let (weights, d_out) = (self.r.kept(out), self.gradient_of(out));
+        let scratch = self.scratch(sizes.scores_words())?;
+        let d_weights = scratch.slice(0, sizes.scores_words());
+        let (d_qkv, add) = self.gradient_to(qkv)?;
+        assert!(!add, "attention alone reads its qkv");
+        let qkv = self.r.activation(qkv);
+        let label = &self.r.graph.tensor(out).name;
+        let gradients = attention::Gradients {
+            qkv: &qkv,
+            weights: &weights,
+            d_out: &d_out,
+            d_weights: &d_weights,
+            d_qkv: &d_qkv,
+        };
+        let texels = match self.r.rec.gpu.tile() {
+            Tile::Naive | Tile::Workgroup { .. } => None,
+            Tile::Registers => Some([
+                self.r.texel_scratch(TexelScratch::Input, &qkv)?,
+                self.r.texel_scratch(TexelScratch::OutputGradient, &d_out)?,
+                self.r.texel_scratch(TexelScratch::Weights, &d_weights)?,
+            ]),
+        };
+        let texels =
+            texels.as_ref().map(|[qkv, d_out, scores]| attention::GradientTexels { qkv, d_out, scores });
+        attention::record_backward(&mut self.r.rec, label, sizes, &gradients, texels.as_ref())?;
+        self.release(scratch);
+        Ok(())
     }
 
     /// Whether anything needs the gradient of `id`: not what no operation has written.

@@ -9,7 +9,7 @@ mod accumulate;
 pub mod adam;
 pub mod advance;
 pub mod advance_training;
-mod attention;
+pub mod attention;
 mod backward;
 mod block;
 pub mod chain;
@@ -21,12 +21,14 @@ mod dropout;
 pub mod gradient_norm;
 mod group_norm;
 mod linear;
+pub mod matmul;
 pub mod mse;
 mod network;
 pub mod normals;
 pub mod p_sample;
 pub mod q_sample;
 mod recording;
+pub mod softmax;
 pub mod store;
 mod sum_partials;
 mod timestep_embedding;
@@ -62,17 +64,18 @@ pub static TRAINING_SHADERS: &[&Shader] = &[
 /// The compute shaders of sampling.
 pub static SHADERS: &[&Shader] = &[
     &advance::ADVANCE,
-    &attention::ATTENTION,
-    &attention::ATTENTION_TEXEL,
     &class_embedding::CLASS_EMBEDDING,
     &conv2d::CONV2D,
     &conv2d::CONV2D_NAIVE,
     &conv2d::CONV2D_TEXEL,
     &group_norm::GROUP_NORM,
     &linear::LINEAR,
+    &matmul::MATMUL,
+    &matmul::MATMUL_TEXEL,
     &normals::NORMALS,
     &p_sample::P_SAMPLE,
     &q_sample::Q_SAMPLE,
+    &softmax::SOFTMAX,
     &timestep_embedding::TIMESTEP_EMBEDDING,
 ];
 
@@ -86,7 +89,7 @@ pub fn kernels(graph: &Graph, tile: Tile) -> Vec<KernelKey> {
             Op::Linear { .. } => all_entries(&linear::LINEAR),
             Op::Conv2d(conv) => vec![conv2d::kernel(tile, graph.tensor(conv.out).quads())],
             Op::GroupNorm { .. } => all_entries(&group_norm::GROUP_NORM),
-            Op::Attention { .. } => all_entries(attention::shader(tile)),
+            Op::Attention { .. } => attention::kernels(tile).to_vec(),
         };
         keys.extend(needed.into_iter().filter(|key| !keys.contains(key)).collect::<Vec<_>>());
     }

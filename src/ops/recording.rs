@@ -42,7 +42,7 @@ struct Scratch {
     partials: Option<Buffer>,
     scores: Option<Buffer>,
     transposed: Option<Buffer>,
-    texels: [Option<Texels>; 4],
+    texels: [Option<Texels>; 3],
 }
 
 /// Textures that ops copy operands into on CPU adapters, one purpose each so that one dispatch may read several.
@@ -54,8 +54,6 @@ pub(super) enum TexelScratch {
     Weights,
     /// The gradient of an operation's output.
     OutputGradient,
-    /// The gradient of attention's scores.
-    ScoresGradient,
 }
 
 impl<'a, 'g> Recording<'a, 'g> {
@@ -127,9 +125,19 @@ impl<'a, 'g> Recording<'a, 'g> {
                 group_norm::record(self, x, &settings, *out)
             }
             Op::Attention { qkv, heads, head_dim, out } => {
-                attention::record(self, *qkv, *heads, *head_dim, *out)
+                let sizes = self.attention_sizes(*qkv, *heads, *head_dim);
+                let scores = match self.keeps {
+                    true => self.rec.gpu.buffer("attention weights", sizes.scores_words())?,
+                    false => self.scores(sizes.scores_words())?,
+                };
+                self.keep(*out, &scores);
+                attention::record(self, &sizes, *qkv, &scores, *out)
             }
         }
+    }
+
+    pub(super) fn attention_sizes(&self, qkv: TensorId, heads: u32, head_dim: u32) -> attention::Sizes {
+        attention::Sizes { samples: self.batch, tokens: self.graph.tensor(qkv).pixels(), heads, head_dim }
     }
 
     /// Where a tensor lives.
@@ -204,13 +212,12 @@ impl<'a, 'g> Recording<'a, 'g> {
             TexelScratch::Input => (0, "input as texels"),
             TexelScratch::Weights => (1, "weights as texels"),
             TexelScratch::OutputGradient => (2, "output gradient as texels"),
-            TexelScratch::ScoresGradient => (3, "scores gradient as texels"),
         };
         let largest = match purpose {
             TexelScratch::Input | TexelScratch::OutputGradient => {
                 self.buffers.iter().map(Buffer::texel_rows).max()
             }
-            TexelScratch::Weights | TexelScratch::ScoresGradient => None,
+            TexelScratch::Weights => None,
         };
         let rows = buffer.texel_rows().max(largest.unwrap_or(0));
         match &self.scratch.texels[slot] {

@@ -133,6 +133,9 @@ impl Trainer {
         let step_numbers = gpu.buffer("step numbers", 4)?;
         let factor = gpu.buffer("clipping factor", 1)?;
         let mut rec = Recorder::new(gpu);
+        for gradients in store.gradients_of(&graph, &spec.frozen)? {
+            rec.clear(&gradients);
+        }
         gradient_norm::record(
             &mut rec,
             &store,

@@ -28,4 +28,5 @@ mod rng;
 mod schedule;
 mod shaders;
 mod steps;
+mod train;
 mod twins;

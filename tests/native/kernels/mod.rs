@@ -2,12 +2,16 @@
 //! bit-identical twice.
 
 mod attention;
+mod attention_backward;
 pub mod builder;
 mod class_embedding;
 mod conv2d;
 mod dropout;
 mod group_norm;
 mod linear;
+mod matmul;
+mod operand;
+mod softmax;
 mod timestep_embedding;
 
 use ddpm::gpu::{GpuContext, Tile};
