@@ -1,9 +1,13 @@
 //! What a network, a diffusion process and a training run are, as plain data: [`UNetSpec`], [`DiffusionSpec`], [`TrainSpec`].
 //!
 //! The first two follow the fields of diffusers' `UNet2DModel` and `DDPMScheduler` configurations; `checkpoint/` translates.
+//! All three are also the tables of a training run's `config.toml`, under the same names.
+
+use serde::{Deserialize, Serialize};
 
 /// One resolution level of the U-Net, in the order of diffusers' `down_block_types` / `up_block_types`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BlockKind {
     /// `DownBlock2D` / `UpBlock2D`: ResNet blocks alone.
     Plain,
@@ -12,7 +16,8 @@ pub enum BlockKind {
 }
 
 /// How the time embedding enters a ResNet block (`resnet_time_scale_shift`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TimeConditioning {
     /// `default`: added to the first convolution's output.
     Add,
@@ -21,7 +26,8 @@ pub enum TimeConditioning {
 }
 
 /// The padding of the stride-2 convolutions (`downsample_padding`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DownsamplePadding {
     /// 0: one row below and one column right, TensorFlow's SAME.
     Asymmetric,
@@ -30,7 +36,8 @@ pub enum DownsamplePadding {
 }
 
 /// A `UNet2DModel`: everything that decides its parameters' names and shapes, and what it computes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct UNetSpec {
     /// Height and width the network was trained at, in pixels.
     pub sample_size: [u32; 2],
@@ -86,7 +93,8 @@ impl UNetSpec {
 }
 
 /// The β schedules, with diffusers' and the reference code's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BetaSchedule {
     /// `linear`: β from start to end in equal steps (the paper's).
     Linear,
@@ -101,22 +109,26 @@ pub enum BetaSchedule {
     /// `warmup50`: linear over the first half, then constant.
     Warmup50,
     /// `squaredcos_cap_v2`: Nichol & Dhariwal's cosine schedule, capped at 0.999.
+    #[serde(rename = "squaredcos_cap_v2")]
     SquaredCosCapV2,
 }
 
 /// What the network's output means (`prediction_type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PredictionType {
     /// `epsilon`: the noise ε.
     Epsilon,
     /// `sample`: x_0.
     Sample,
     /// `v_prediction`: v = √ᾱ ε − √(1−ᾱ) x_0.
+    #[serde(rename = "v_prediction")]
     V,
 }
 
 /// The reverse process's variance (`variance_type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum VarianceType {
     /// σ² = β̃_t.
     FixedSmall,
@@ -129,7 +141,8 @@ pub enum VarianceType {
 }
 
 /// A diffusion process: the schedule and how the network's output is read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct DiffusionSpec {
     /// T.
     pub num_timesteps: u32,
@@ -166,7 +179,8 @@ impl Default for DiffusionSpec {
 }
 
 /// How the learning rate goes on after the warm-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LearningRateSchedule {
     /// It stays.
     Constant,
@@ -175,13 +189,16 @@ pub enum LearningRateSchedule {
 }
 
 /// A training run: Adam, clipping and the moving average; the data are the caller's.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TrainSpec {
     /// Steps of the whole run.
     pub steps: u32,
     /// Samples a step.
     pub batch_size: u32,
-    /// Samples that are on the GPU at once; divides `batch_size`. The rest follow, their gradients accumulated.
+    /// Samples that are on the GPU at once; divides `batch_size`. The rest follow, their gradients accumulated. In
+    /// `config.toml`, 0 or none is to be chosen.
+    #[serde(default)]
     pub micro_batch: u32,
     /// The learning rate after the warm-up.
     pub learning_rate: f64,
@@ -197,7 +214,9 @@ pub struct TrainSpec {
     pub eps: f64,
     /// Decoupled weight decay (AdamW's).
     pub weight_decay: f64,
-    /// The longest that all gradients together may be; longer ones are shortened.
+    /// The longest that all gradients together may be; longer ones are shortened. In
+    /// `config.toml`, 0 is none.
+    #[serde(with = "zero_is_none")]
     pub max_grad_norm: Option<f64>,
     /// Decay of the parameters' moving average; at step k (from 1) it is at most (1 + k) / (10 + k), so that short runs
     /// have one too.
@@ -251,5 +270,18 @@ impl TrainSpec {
     /// The moving average's decay at step `k`, counted from 1.
     pub fn ema_decay_at(&self, k: u32) -> f64 {
         self.ema_decay.min((1.0 + f64::from(k)) / (10.0 + f64::from(k)))
+    }
+}
+
+/// TOML has no word for nothing, and a key that is missing has its default.
+mod zero_is_none {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.unwrap_or(0.0).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+        Ok(Some(f64::deserialize(deserializer)?).filter(|&value| value != 0.0))
     }
 }

@@ -4,11 +4,24 @@
 //! seed and of the sample's number, step · batch + position: a batch gives the same step however it is divided, up to
 //! rounding, and a run that goes on from a [`TrainState`] is the run that was never stopped, bit for bit.
 
+mod check;
+#[cfg(not(target_arch = "wasm32"))]
+mod config;
 mod initial;
+mod memory;
+mod preset;
 mod state;
+#[cfg(not(target_arch = "wasm32"))]
+mod state_file;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use config::{DataConfig, OutputConfig, RunConfig};
 pub use initial::initial_weights;
+pub use memory::{BYTES_PER_PARAMETER, MemoryEstimate};
+pub use preset::Preset;
 pub use state::{TENSORS, TrainState};
+#[cfg(not(target_arch = "wasm32"))]
+pub use state_file::{SavedState, StateOrigin};
 
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::error::{Error, Result};
@@ -23,7 +36,7 @@ use crate::ops::{
     TrainingNetwork, adam, advance_training, draw_timesteps, gradient_norm, mse, q_sample, to_channels_last,
 };
 use crate::schedule::Schedule;
-use crate::spec::{PredictionType, TrainSpec};
+use crate::spec::TrainSpec;
 
 /// Steps whose loss and gradient norm are on the GPU until they are read; the oldest are overwritten.
 pub const LOSS_SLOTS: u32 = 256;
@@ -85,7 +98,7 @@ impl Trainer {
     /// # Errors
     /// If the spec makes no sense, asks for what is not trained here, or does not fit the adapter.
     pub fn new(gpu: &GpuContext, checkpoint: &Checkpoint, spec: &TrainSpec) -> Result<Self> {
-        check(spec, checkpoint)?;
+        check::check(spec, checkpoint)?;
         let graph = unet::describe(&checkpoint.unet, checkpoint.unet.sample_size)?;
         let store = ParameterStore::new(gpu, &graph, &checkpoint.weights, true)?;
         let chain = gpu.buffer_with("training chain", &[Chain::new(0, spec.seed, 0)])?;
@@ -284,6 +297,11 @@ impl Trainer {
         &self.spec
     }
 
+    /// The network's description.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
     /// The device it trains on.
     pub fn gpu(&self) -> &GpuContext {
         &self.gpu
@@ -342,42 +360,6 @@ impl Trainer {
         self.gpu.write(&self.losses, &vec![0; self.losses.bytes() as usize]);
         Ok(())
     }
-}
-
-fn check(spec: &TrainSpec, checkpoint: &Checkpoint) -> Result<()> {
-    let refused = |what: &str, expected: &str, found: String| {
-        Err(Error::input(format!("{what}: expected {expected}, found {found}")))
-    };
-    if checkpoint.diffusion.prediction_type != PredictionType::Epsilon {
-        let found = checkpoint.diffusion.prediction_type;
-        return Err(Error::unsupported(format!(
-            "training: expected a network that predicts epsilon, found {found:?}"
-        )));
-    }
-    if spec.batch_size == 0 || spec.micro_batch == 0 || !spec.batch_size.is_multiple_of(spec.micro_batch) {
-        return refused(
-            "micro-batch",
-            &format!("a divisor of the batch of {}", spec.batch_size),
-            spec.micro_batch.to_string(),
-        );
-    }
-    if u64::from(spec.steps) * u64::from(spec.batch_size) > u64::from(u32::MAX) {
-        let found = format!("{} steps of {}", spec.steps, spec.batch_size);
-        return refused("training", "at most 2^32 samples in all", found);
-    }
-    for (what, value) in [("beta1", spec.beta1), ("beta2", spec.beta2), ("ema decay", spec.ema_decay)] {
-        if !(0.0..1.0).contains(&value) {
-            return refused(what, "at least 0 and less than 1", value.to_string());
-        }
-    }
-    let sizes =
-        [("learning rate", spec.learning_rate), ("eps", spec.eps), ("weight decay", spec.weight_decay)];
-    for (what, value) in sizes.into_iter().chain(spec.max_grad_norm.map(|norm| ("gradient norm", norm))) {
-        if !(value.is_finite() && value >= 0.0) {
-            return refused(what, "a number that is not negative", value.to_string());
-        }
-    }
-    Ok(())
 }
 
 fn adam_settings(spec: &TrainSpec) -> Adam {

@@ -13,6 +13,7 @@ mod pack;
 mod progress;
 mod sample;
 mod tensors;
+mod train;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Sample(sample::Args),
+    Train(Box<train::Args>),
     Noise(noise::Args),
     Info(info::Args),
     Pack(pack::Args),
@@ -81,11 +83,13 @@ fn main() -> ExitCode {
     let adapter = cli.adapter.as_deref();
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match &cli.verb {
         Verb::Sample(args) => sample::run(args, adapter),
+        Verb::Train(args) => train::run(args, adapter),
         Verb::Noise(args) => noise::run(args, adapter),
         Verb::Info(args) => info::run(args, adapter),
         Verb::Pack(args) => pack::run(args),
         Verb::Export(args) => export::run(args),
         Verb::Debug(debug::Verb::Predict(args)) => debug::predict::run(args, adapter),
+        Verb::Debug(debug::Verb::Gradients(args)) => debug::gradients::run(args, adapter),
     }));
     match outcome {
         Ok(Ok(text)) => say(&text),

@@ -59,7 +59,7 @@ fn is_pipeline(folder: &Path) -> bool {
 }
 
 /// Checks that there is a folder to write `path` in.
-fn check_parent(path: &Path) -> Result<()> {
+pub fn check_parent(path: &Path) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if folder.is_dir() {
         return Ok(());

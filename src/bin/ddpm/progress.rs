@@ -49,6 +49,17 @@ impl Progress {
             );
         }
     }
+
+    /// Says something on a line of its own.
+    pub fn say(&self, text: &str) {
+        let line = format!("{}: {text}\n", self.verb);
+        // As above.
+        let write = || drop(std::io::stderr().write_all(line.as_bytes()));
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
 }
 
 impl Drop for Progress {

@@ -89,8 +89,21 @@ impl TensorFile {
 
 /// The bytes of a safetensors file of one F32 tensor.
 pub fn to_bytes(name: &str, shape: &[usize], data: &[f32]) -> Result<Vec<u8>> {
-    let failed = |error| Error::input(format!("tensor {name} cannot be written ({error})"));
-    let bytes: Vec<u8> = data.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let view = TensorView::new(Dtype::F32, shape.to_vec(), &bytes).map_err(failed)?;
-    safetensors::serialize([(name, view)], None).map_err(failed)
+    all_to_bytes(&[(name, shape.to_vec(), data)])
+}
+
+/// The bytes of a safetensors file of F32 tensors: name, shape and elements.
+pub fn all_to_bytes<T: AsRef<[f32]>>(tensors: &[(&str, Vec<usize>, T)]) -> Result<Vec<u8>> {
+    let mut views = Vec::with_capacity(tensors.len());
+    for (name, shape, data) in tensors {
+        let bytes = bytemuck::cast_slice(data.as_ref());
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
+        views.push((*name, view.map_err(|error| unwritable(name, &error))?));
+    }
+    safetensors::serialize(views, None)
+        .map_err(|error| Error::input(format!("the tensors cannot be written ({error})")))
+}
+
+fn unwritable(name: &str, error: &safetensors::SafeTensorError) -> Error {
+    Error::input(format!("tensor {name} cannot be written ({error})"))
 }

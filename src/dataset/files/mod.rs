@@ -28,11 +28,14 @@ use std::str::FromStr;
 
 pub use decode::decode;
 
+use serde::{Deserialize, Serialize};
+
 use super::Dataset;
 use crate::error::{Error, Result};
 
 /// Which data set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Source {
     /// Handwritten digits, 28 × 28, grey: 60,000 and 10,000.
     Mnist,
@@ -60,6 +63,31 @@ impl FromStr for Source {
                     "data set {text}: expected fashion-mnist, mnist, cifar10 or folder:PATH"
                 ))),
             },
+        }
+    }
+}
+
+impl TryFrom<String> for Source {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Source> for String {
+    fn from(source: Source) -> Self {
+        source.to_string()
+    }
+}
+
+impl Source {
+    /// C, H and W of its pictures, if they have one shape.
+    pub fn shape(&self) -> Option<[u32; 3]> {
+        match self {
+            Self::Mnist | Self::FashionMnist => Some([1, 28, 28]),
+            Self::Cifar10 => Some([3, 32, 32]),
+            Self::Folder(_) => None,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! `ddpm debug`: single pieces of the machine, from file to file.
 
+pub mod gradients;
+mod inputs;
 pub mod predict;
+mod tile;
 
 use clap::Subcommand;
 
@@ -8,4 +11,5 @@ use clap::Subcommand;
 #[derive(Subcommand)]
 pub enum Verb {
     Predict(predict::Args),
+    Gradients(gradients::Args),
 }

@@ -1,0 +1,257 @@
+//! `ddpm train`: from pictures to a model.
+
+mod args;
+mod folder;
+mod interrupt;
+mod metrics;
+mod plot;
+mod request;
+mod samples;
+mod session;
+mod start;
+
+use std::path::Path;
+
+use ddpm::checkpoint::Checkpoint;
+use ddpm::dataset::files::{self, Source, Split};
+use ddpm::dataset::{Dataset, Loader};
+use ddpm::error::{Error, ErrorKind, Result};
+use ddpm::gpu::GpuContext;
+use ddpm::graph::{Graph, unet};
+use ddpm::train::{MemoryEstimate, RunConfig, SavedState, StateOrigin, Trainer};
+
+pub use args::Args;
+use folder::RunFolder;
+use metrics::Metrics;
+use request::Request;
+use session::{End, Session};
+
+use crate::Outcome;
+use crate::progress::Progress;
+
+/// GiB that a micro-batch is chosen to fit where nobody says.
+const CPU_MEMORY: f64 = 4.0;
+const GPU_MEMORY: f64 = 8.0;
+
+pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
+    let folder = RunFolder::new(&args.out);
+    let Request { mut config, init, saved } = Request::new(args, &folder)?;
+    let (dataset, mut notes) = load(&config, Split::Train)?;
+    config.fit_classes(&dataset)?;
+    let validation = load_validation(&config, &mut notes)?;
+    let graph = unet::describe(&config.network, config.network.sample_size)?;
+
+    let gpu = crate::gpu(adapter)?;
+    let estimate = MemoryEstimate::new(&graph, gpu.tile());
+    if config.training.micro_batch == 0 {
+        config.training.micro_batch = micro_batch(&config, &estimate, &gpu, args.training.memory)?;
+    }
+    let origin = StateOrigin {
+        config: config.to_toml()?,
+        pictures: dataset.num_pictures(),
+        adapter: gpu.adapter().name.clone(),
+        tile: format!("{:?}", gpu.tile()),
+    };
+    let state = match &saved {
+        Some(saved) => read_state(&folder, &graph, (saved, &config), &origin, args.force)?,
+        None => None,
+    };
+    let (checkpoint, note) = start::checkpoint(&config, &graph, &dataset, init.as_ref())?;
+    notes.extend(note);
+    let mut trainer = trainer(&gpu, &checkpoint, &config)?;
+    let pending = match state {
+        Some(saved) => {
+            trainer.restore(&saved.state)?;
+            saved.pending
+        }
+        None => Vec::new(),
+    };
+    notes.push(summary(&config, &dataset, &trainer, &graph, &estimate));
+    let loader = Loader::new(dataset.into(), config.loader_options())?;
+
+    folder.prepare(&config)?;
+    let steps = trainer.steps_done();
+    let metrics = Metrics::open(folder.metrics(), steps)?;
+    let mut session =
+        Session { trainer, config: &config, folder: &folder, origin, loader, validation, metrics, pending };
+    if steps == 0 {
+        // A run that is killed before its first state goes on from its very beginning.
+        session.save()?;
+    }
+    for note in notes {
+        // Notes that nobody can read do not matter.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("ddpm train: {note}\n").as_bytes());
+    }
+    interrupt::listen()?;
+    let end = session.run().map_err(advise)?;
+    let steps = session.trainer.steps_done();
+    if end == End::Interrupted {
+        return Err(Error::input(format!(
+            "stopped after {steps} of {} steps, all saved; go on with: {}",
+            config.training.steps,
+            resume_command(&folder, adapter)
+        ))
+        .into());
+    }
+    Ok(format!("{}: {steps} steps, {} samples", folder.model().display(), folder.samples(steps).display()))
+}
+
+/// The pictures of `split`, and what is to be said of them.
+fn load(config: &RunConfig, split: Split) -> Result<(Dataset, Vec<String>)> {
+    let mut progress: Option<Progress> = None;
+    let mut hear = |done: u64, total: u64| {
+        progress.get_or_insert_with(|| Progress::new("pictures", total)).set(done, "reading");
+    };
+    let loaded = files::load(&config.data.dataset, &config.load_options(split), &mut hear)?;
+    let skipped = loaded.skipped.first().map(|first| {
+        format!("{} pictures are left out, as they cannot be read; the first: {first}", loaded.skipped.len())
+    });
+    Ok((loaded.dataset, skipped.into_iter().collect()))
+}
+
+/// The pictures to validate on, if there are any.
+fn load_validation(config: &RunConfig, notes: &mut Vec<String>) -> Result<Option<Dataset>> {
+    let is_folder = matches!(config.data.dataset, Source::Folder(_));
+    if is_folder && config.data.held_out == 0.0 {
+        return Ok(None);
+    }
+    match load(config, Split::Test) {
+        Ok((dataset, skipped)) => {
+            notes.extend(skipped);
+            Ok(Some(dataset))
+        }
+        // A small folder may have none.
+        Err(error) if is_folder => {
+            notes.push(format!("no validation: {error}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The largest micro-batch that fits what may be used.
+fn micro_batch(
+    config: &RunConfig,
+    estimate: &MemoryEstimate,
+    gpu: &GpuContext,
+    memory: Option<f64>,
+) -> Result<u32> {
+    let gib = memory.unwrap_or(if gpu.adapter().cpu { CPU_MEMORY } else { GPU_MEMORY });
+    let budget = (gib * f64::from(1 << 30)) as u64;
+    let chosen = estimate.micro_batch(config.training.batch_size, budget);
+    chosen.map_err(|error| error.within("--memory"))
+}
+
+/// The state in `folder`, if it is there, checked against what is wanted: `wanted` and `origin`.
+fn read_state(
+    folder: &RunFolder,
+    graph: &Graph,
+    (saved, wanted): (&RunConfig, &RunConfig),
+    origin: &StateOrigin,
+    force: bool,
+) -> Result<Option<SavedState>> {
+    let refused = |difference: String| {
+        let folder = folder.path().display();
+        Err(Error::input(format!(
+            "{folder}: to go on as if never stopped, {difference}; --force goes on all the same"
+        )))
+    };
+    if !force && let Some(difference) = saved.difference(wanted) {
+        return refused(difference);
+    }
+    if !folder.state().is_file() {
+        return Ok(None);
+    }
+    let state = SavedState::read(&folder.state(), graph)?;
+    if state.state.steps_done > wanted.training.steps {
+        let (expected, found) = (state.state.steps_done, wanted.training.steps);
+        return Err(Error::input(format!(
+            "--steps: expected {expected} at least, as many are done, found {found}"
+        )));
+    }
+    let pairs = [
+        ("pictures", state.origin.pictures.to_string(), origin.pictures.to_string()),
+        ("adapter", state.origin.adapter.clone(), origin.adapter.clone()),
+        ("tile", state.origin.tile.clone(), origin.tile.clone()),
+    ];
+    match pairs.into_iter().find(|(_, expected, found)| expected != found) {
+        Some((what, expected, found)) if !force => {
+            refused(format!("{what}: expected {expected}, found {found}"))
+        }
+        _ => Ok(Some(state)),
+    }
+}
+
+fn trainer(gpu: &GpuContext, checkpoint: &Checkpoint, config: &RunConfig) -> Result<Trainer> {
+    let trainer = Trainer::new(gpu, checkpoint, &config.training).map_err(advise)?;
+    gpu.check().map_err(advise)?;
+    Ok(trainer)
+}
+
+/// Adds what helps where memory is short.
+fn advise(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::OutOfMemory | ErrorKind::Limits => {
+            Error::new(error.kind(), format!("{error}; a smaller --micro-batch may fit"))
+        }
+        _ => error,
+    }
+}
+
+/// What is about to be trained, on what, and what it takes.
+fn summary(
+    config: &RunConfig,
+    dataset: &Dataset,
+    trainer: &Trainer,
+    graph: &Graph,
+    estimate: &MemoryEstimate,
+) -> String {
+    let [channels, height, width] = dataset.shape();
+    let classes = match config.data.classes {
+        true => format!(", {} classes", dataset.class_names().len()),
+        false => String::new(),
+    };
+    let training = &config.training;
+    format!(
+        "{} pictures of {}, {width} x {height}, {}{classes}; {:.3} million parameters, {:.3} GFLOP a picture; {} steps of \
+         {} in micro-batches of {}; {} MiB on {} ({} estimated)",
+        dataset.num_pictures(),
+        dataset_name(&config.data.dataset),
+        if channels == 1 { "grey" } else { "RGB" },
+        graph.num_parameters() as f64 / 1e6,
+        graph.flops() as f64 / 1e9,
+        training.steps,
+        training.batch_size,
+        training.micro_batch,
+        trainer.gpu_bytes() >> 20,
+        trainer.gpu().adapter().name,
+        estimate.bytes(training.micro_batch) >> 20,
+    )
+}
+
+/// A data set's name, without where it is.
+fn dataset_name(source: &Source) -> String {
+    match source {
+        Source::Folder(path) => format!("folder:{}", crate::model::name(path)),
+        _ => source.to_string(),
+    }
+}
+
+/// The command that goes on with the run in `folder`.
+fn resume_command(folder: &RunFolder, adapter: Option<&str>) -> String {
+    let adapter = adapter.map_or(String::new(), |adapter| format!(" --adapter {}", quoted(adapter)));
+    format!("ddpm train --out {} --resume{adapter}", quoted_path(folder.path()))
+}
+
+fn quoted_path(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
+}
+
+/// `text` as shells take it for one word.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
