@@ -140,8 +140,7 @@ fn micro_batch(
     let budget = (gib * f64::from(1 << 30)) as u64;
     let limits = gpu.device().limits();
     let buffer = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-    let chosen = estimate.micro_batch(config.training.batch_size, budget, buffer);
-    chosen
+    estimate.micro_batch(config.training.batch_size, budget, buffer)
 }
 
 /// The state in `folder`, if it is there, checked against what is wanted: `wanted` and `origin`.
