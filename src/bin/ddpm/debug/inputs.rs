@@ -1,7 +1,7 @@
 //! What one evaluation of a U-Net reads, from a file.
 
 use ddpm::checkpoint::Checkpoint;
-use ddpm::error::{Error, Result};
+use ddpm::error::Result;
 use ddpm::graph::{Graph, unet};
 
 use crate::tensors::TensorFile;
@@ -62,7 +62,7 @@ impl Inputs {
 }
 
 /// The labels, if the model has classes; neither missing nor superfluous.
-fn labels(file: &TensorFile, num_classes: Option<u32>, batch: u32) -> Result<Option<Vec<u32>>, Error> {
+fn labels(file: &TensorFile, num_classes: Option<u32>, batch: u32) -> Result<Option<Vec<u32>>> {
     let Some(num_classes) = num_classes else {
         return match file.has("class_labels") {
             true => {
