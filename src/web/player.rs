@@ -333,7 +333,7 @@ impl Player {
             film.push(&raster, if last { LAST_FRAME_HUNDREDTHS } else { FRAME_HUNDREDTHS })?;
             next_task().await;
         }
-        film.ok_or_else(|| Error::input("no frames are kept yet"))?.finish()
+        film.map(Film::finish).ok_or_else(|| Error::input("no frames are kept yet"))
     }
 
     fn raster(&self, values: &[f32], scale: u32) -> Result<Raster> {
