@@ -10,6 +10,7 @@ mod attention;
 pub mod chain;
 mod class_embedding;
 mod conv2d;
+pub mod display;
 mod group_norm;
 mod linear;
 mod network;
@@ -33,6 +34,7 @@ pub static SHADERS: &[&Shader] = &[
     &conv2d::CONV2D,
     &conv2d::CONV2D_NAIVE,
     &conv2d::CONV2D_TEXEL,
+    &display::DISPLAY,
     &group_norm::GROUP_NORM,
     &linear::LINEAR,
     &normals::NORMALS,

@@ -124,16 +124,16 @@ impl Player {
         Ok(info)
     }
 
-    /// Begins a chain: draws x_T, then compiles what is missing, one kernel a task. `options` is JSON:
+    /// Begins a chain: draws x_T, then compiles what is missing, one kernel a task. `options` is
     /// `{count, seed, sampler, steps, eta, label, guidance, view, speed}`.
     ///
     /// # Errors
     /// `input`, `limits`, `out-of-memory` or `device-lost`.
-    pub async fn start(&mut self, options: String) -> std::result::Result<(), JsValue> {
+    pub async fn start(&mut self, options: JsValue) -> std::result::Result<(), JsValue> {
         self.begin(&options).await.map_err(to_js)
     }
 
-    async fn begin(&mut self, options: &str) -> Result<()> {
+    async fn begin(&mut self, options: &JsValue) -> Result<()> {
         let mut options = info::start_options(options)?;
         self.view = View::named(&options.view)?;
         self.chain = None;
@@ -145,8 +145,8 @@ impl Player {
         let (x, stride) = noise::draw(&self.gpu, checkpoint, &options.sampler)?;
         let [height, width] = checkpoint.unet.sample_size;
         let shape = [height, width, checkpoint.unet.in_channels];
-        self.screen.resize(shape, options.sampler.count, stride);
-        self.screen.draw(&x, 1.0);
+        self.screen.resize(shape, options.sampler.count, stride)?;
+        self.screen.draw(&x, 1.0)?;
         next_task().await;
 
         let graph = unet::describe(&checkpoint.unet, checkpoint.unet.sample_size)?;

@@ -11,6 +11,7 @@ mod chain;
 mod checkpoint;
 mod cli;
 mod diffusion;
+mod display;
 mod film;
 mod fuzz;
 mod goldens;

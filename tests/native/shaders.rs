@@ -305,18 +305,12 @@ fn imports(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| line.strip_prefix("//#import ")).map(str::trim)
 }
 
-/// The page draws with this one; no compute shader.
-const RENDER_SHADERS: [&str; 1] = ["display"];
-
 #[test]
 fn every_file_is_a_shader_or_an_include_in_use() {
     let files = wgsl_files("shaders");
     let known: BTreeSet<&str> = SHADERS.iter().map(|shader| shader.name).collect();
     assert_eq!(known.len(), SHADERS.len(), "two shaders of one name");
-    let mut stems: BTreeSet<&str> = files.iter().map(|(stem, _)| stem.as_str()).collect();
-    for name in RENDER_SHADERS {
-        stems.remove(name);
-    }
+    let stems: BTreeSet<&str> = files.iter().map(|(stem, _)| stem.as_str()).collect();
     assert_eq!(stems, known, "files in shaders/, and ops::SHADERS");
     for shader in SHADERS {
         let (_, text) = files.iter().find(|(stem, _)| stem == shader.name).expect("compared above");
@@ -332,9 +326,7 @@ fn every_file_is_a_shader_or_an_include_in_use() {
 /// The render shader, and those of the tests.
 #[test]
 fn shaders_outside_of_ops_are_valid() {
-    let render =
-        wgsl_files("shaders").into_iter().filter(|(stem, _)| RENDER_SHADERS.contains(&stem.as_str()));
-    for (stem, text) in render.chain(wgsl_files("tests/native/shaders")) {
+    for (stem, text) in wgsl_files("tests/native/shaders") {
         let shader = Shader {
             name: "outside",
             source: text.leak(),
