@@ -6,7 +6,8 @@
 //! # Reading order
 //! A module uses only the modules above it in this list, and its own (`tests/native/layers.rs` enforces it).
 //!
-//! 0. [`error`], [`spec`] (what a network and a process are, as data), [`rng`] (Philox4x32-10 and its normals)
+//! 0. [`error`], [`spec`] (what a network and a process are, as data), [`rng`] (Philox4x32-10 and its normals); in a page
+//!    also `js`, the browser's JSON and numbers
 //! 1. [`schedule`] (β, ᾱ and the numbers of every reverse step, in f64), [`diffusion`] (the equations, on the host)
 //! 2. [`gpu`]: the device, buffers, kernels, recorded plans, readback
 //! 3. [`graph`]: what a network is, with no GPU in it; [`graph::unet`] describes the U-Net once
@@ -48,6 +49,8 @@ pub mod error;
 pub mod film;
 pub mod gpu;
 pub mod graph;
+#[cfg(target_arch = "wasm32")]
+mod js;
 pub mod ops;
 pub mod picture;
 pub mod rng;

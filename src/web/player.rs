@@ -4,9 +4,9 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::display::Screen;
-use super::error::{to_js, to_json};
+use super::error::to_js;
 use super::pacer::Pacer;
-use super::task::{next_task, now_ms};
+use super::task::next_task;
 use super::{info, noise};
 use crate::checkpoint::{Checkpoint, ParamShape};
 use crate::error::{Error, ErrorKind, Result};
@@ -104,15 +104,15 @@ impl Player {
         }
     }
 
-    /// Reads a packed checkpoint; returns what the page shows of it, as JSON.
+    /// Reads a packed checkpoint; returns an object of what the page shows of it.
     ///
     /// # Errors
     /// `load`, with a sentence that says what is wrong with it.
-    pub fn load(&mut self, bytes: Vec<u8>) -> std::result::Result<String, JsValue> {
+    pub fn load(&mut self, bytes: Vec<u8>) -> std::result::Result<JsValue, JsValue> {
         self.read_checkpoint(bytes).map_err(to_js)
     }
 
-    fn read_checkpoint(&mut self, bytes: Vec<u8>) -> Result<String> {
+    fn read_checkpoint(&mut self, bytes: Vec<u8>) -> Result<JsValue> {
         let checkpoint = Checkpoint::from_bytes(bytes)?;
         let graph = unet::describe(&checkpoint.unet, checkpoint.unet.sample_size)?;
         let shapes: Vec<ParamShape<'_>> =
@@ -251,7 +251,8 @@ impl Player {
         if let Some(chain) = &self.chain {
             // Before the first step there is no prediction yet: the noise itself is shown.
             let view = if chain.sampler.steps_done() == 0 { View { ix: 0, gain: 1.0 } } else { self.view };
-            self.screen.draw(chain.sampler.views()[view.ix], view.gain);
+            // What could fail did so when the noise was drawn.
+            let _ = self.screen.draw(chain.sampler.views()[view.ix], view.gain);
         }
     }
 
@@ -356,34 +357,9 @@ impl Player {
         self.chain.as_ref().ok_or_else(|| Error::input("no chain was started"))
     }
 
-    /// What went wrong since the last call, if anything: JSON `{type, message}`.
-    pub fn error(&self) -> Option<String> {
-        self.gpu.take_fault().as_ref().map(to_json)
-    }
-
-    /// Milliseconds that one submission of `steps` steps takes from here until the device is done; for benchmarks.
-    ///
-    /// # Errors
-    /// `device-lost`.
-    pub async fn time_steps(&mut self, steps: u32) -> std::result::Result<f64, JsValue> {
-        let begin = now_ms();
-        self.advance(steps);
-        self.state().await?;
-        Ok(now_ms() - begin)
-    }
-
-    /// Compute passes, dispatches, allocations, pipelines, bind groups and readbacks so far: JSON.
-    pub fn counts(&self) -> String {
-        let counts = self.gpu.counts();
-        serde_json::json!({
-            "passes": counts.passes,
-            "dispatches": counts.dispatches,
-            "allocations": counts.allocations,
-            "pipelines": counts.pipelines,
-            "bind_groups": counts.bind_groups,
-            "readbacks": counts.readbacks,
-        })
-        .to_string()
+    /// What went wrong since the last call, if anything: an `Error` with `type`.
+    pub fn error(&self) -> Option<JsValue> {
+        self.gpu.take_fault().map(to_js)
     }
 }
 
