@@ -83,6 +83,7 @@ fn main() -> ExitCode {
         Verb::Info(args) => info::run(args, adapter),
         Verb::Pack(args) => pack::run(args),
         Verb::Debug(debug::Verb::Predict(args)) => debug::predict::run(args, adapter),
+        Verb::Debug(debug::Verb::Shaders(_)) => debug::shaders::run(),
     }));
     match outcome {
         Ok(Ok(text)) => say(&text),

@@ -1,11 +1,13 @@
-//! `ddpm debug`: single pieces of the machine, from file to file.
+//! `ddpm debug`: single pieces of the machine, to be compared or looked at.
 
 pub mod predict;
+pub mod shaders;
 
 use clap::Subcommand;
 
-/// Single pieces of the machine, from file to file, for comparing with other implementations.
+/// Single pieces of the machine, for comparing with other implementations and for looking at.
 #[derive(Subcommand)]
 pub enum Verb {
     Predict(predict::Args),
+    Shaders(shaders::Args),
 }
