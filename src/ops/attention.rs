@@ -57,8 +57,8 @@ pub static ATTENTION_TEXEL: Shader = Shader {
 /// The shader for `tile`.
 pub(super) fn shader(tile: Tile) -> &'static Shader {
     match tile {
-        Tile::Naive | Tile::Workgroup { .. } => &ATTENTION,
         Tile::Registers => &ATTENTION_TEXEL,
+        _ => &ATTENTION,
     }
 }
 

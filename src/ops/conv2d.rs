@@ -145,6 +145,7 @@ fn texel_tile_quads(out_quads: u32) -> u32 {
 /// The kernel of a convolution to `out_quads` quads of channels under `tile`.
 pub(super) fn kernel(tile: Tile, out_quads: u32) -> KernelKey {
     match tile {
+        #[cfg(not(target_arch = "wasm32"))]
         Tile::Naive => KernelKey::new(&CONV2D_NAIVE, "conv2d_naive"),
         Tile::Workgroup { size } => KernelKey { shader: &CONV2D, entry_point: "conv2d", consts: [size, 0] },
         Tile::Registers => {
@@ -155,7 +156,7 @@ pub(super) fn kernel(tile: Tile, out_quads: u32) -> KernelKey {
 }
 
 pub(super) fn record(r: &mut Recording<'_, '_>, op: &graph::Conv2d) -> Result<()> {
-    let label = r.graph.param(op.layers[0].weight).name.trim_end_matches(".weight").to_owned();
+    let label = r.graph.layer_name(&op.layers[0]).to_owned();
     let channels = Channels::of(r.graph, &op.x, op.out);
     let bias = pack::biases(r.graph, r.parameters, &op.layers, &channels)?;
     let bias = r.rec.gpu.buffer_with(&format!("{label}.bias"), &bias)?;
@@ -166,21 +167,6 @@ pub(super) fn record(r: &mut Recording<'_, '_>, op: &graph::Conv2d) -> Result<()
     let taps = (op.kernel * op.kernel) as usize;
     let key = kernel(r.rec.gpu.tile(), sizes.out_quads);
     match r.rec.gpu.tile() {
-        Tile::Naive | Tile::Workgroup { .. } => {
-            let width = sizes.out_quads as usize * 4;
-            let weights = pack::weights(r.graph, r.parameters, &op.layers, &channels, taps, width)?;
-            let weights = r.rec.gpu.buffer_with(&format!("{label}.weight"), &weights)?;
-            let a = r.activation(op.x[0]);
-            let b = op.x.get(1).map_or_else(|| bias.clone(), |&id| r.activation(id));
-            let args: Vec<Arg<'_>> =
-                [&a, &b, &weights, &bias, &embedding, &residual, &out].into_iter().map(Arg::from).collect();
-            if let Tile::Workgroup { size } = r.rec.gpu.tile() {
-                let groups = [sizes.rows.div_ceil(size), (sizes.out_quads * 4).div_ceil(size), 1];
-                r.rec.dispatch(&label, key, &sizes, &args, groups)
-            } else {
-                r.rec.dispatch_items(&label, key, &sizes, &args, sizes.rows * sizes.out_quads)
-            }
-        }
         Tile::Registers => {
             let quads = texel_tile_quads(sizes.out_quads);
             let width = sizes.out_quads.next_multiple_of(quads) as usize * 4;
@@ -194,6 +180,21 @@ pub(super) fn record(r: &mut Recording<'_, '_>, op: &graph::Conv2d) -> Result<()
                 k_offset += r.graph.tensor(source).quads();
             }
             Ok(())
+        }
+        _ => {
+            let width = sizes.out_quads as usize * 4;
+            let weights = pack::weights(r.graph, r.parameters, &op.layers, &channels, taps, width)?;
+            let weights = r.rec.gpu.buffer_with(&format!("{label}.weight"), &weights)?;
+            let a = r.activation(op.x[0]);
+            let b = op.x.get(1).map_or_else(|| bias.clone(), |&id| r.activation(id));
+            let args: Vec<Arg<'_>> =
+                [&a, &b, &weights, &bias, &embedding, &residual, &out].into_iter().map(Arg::from).collect();
+            if let Tile::Workgroup { size } = r.rec.gpu.tile() {
+                let groups = [sizes.rows.div_ceil(size), (sizes.out_quads * 4).div_ceil(size), 1];
+                r.rec.dispatch(&label, key, &sizes, &args, groups)
+            } else {
+                r.rec.dispatch_items(&label, key, &sizes, &args, sizes.rows * sizes.out_quads)
+            }
         }
     }
 }
