@@ -82,7 +82,7 @@ pub(super) fn record(
     out: TensorId,
 ) -> Result<()> {
     let layer = settings.layer;
-    let label = r.graph.param(layer.weight).name.trim_end_matches(".weight").to_owned();
+    let label = r.graph.layer_name(&layer).to_owned();
     let gpu = r.rec.gpu;
     let mut affine = pack::read(r.graph, r.parameters, layer.weight)?;
     affine.extend(pack::read(r.graph, r.parameters, layer.bias)?);
