@@ -173,7 +173,11 @@ fn with_consts(shader: &Shader, consts: &[u32]) -> String {
     let mut text = String::with_capacity(shader.source.len() + 8);
     let mut set = 0;
     for line in shader.source.lines() {
-        let name = line.strip_prefix("const ").and_then(|rest| rest.split_once(':')).map(|(name, _)| name);
+        let name = line
+            .trim_start()
+            .strip_prefix("const ")
+            .and_then(|rest| rest.split_once(':'))
+            .map(|(name, _)| name);
         match shader.consts.iter().zip(consts).find(|((const_name, _), _)| Some(*const_name) == name) {
             Some(((name, _), value)) => {
                 text += &format!("const {name}: u32 = {value}u;");

@@ -6,8 +6,8 @@ use std::path::Path;
 const LAYERS: [(&str, u32); 18] = [
     ("js", 0),
     ("error", 1),
-    ("spec", 2),
-    ("rng", 2),
+    ("spec", 1),
+    ("rng", 1),
     ("schedule", 10),
     ("diffusion", 11),
     ("dataset", 11),
