@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use wasm_bindgen::{Clamped, JsCast};
+use web_sys::{CanvasRenderingContext2d, ImageData, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::{Buffer, GpuContext, Plan};
@@ -16,7 +17,10 @@ pub(super) struct Copied {
 
 struct Shared {
     gpu: GpuContext,
-    context: web_sys::CanvasRenderingContext2d,
+    context: CanvasRenderingContext2d,
+    /// Where the pictures are at their own size.
+    small: OffscreenCanvas,
+    small_context: OffscreenCanvasRenderingContext2d,
     state: RefCell<State>,
 }
 
@@ -28,26 +32,36 @@ struct State {
     next: Option<Frame>,
 }
 
-/// What draws, where to, and the canvas's size.
-struct Frame {
-    plan: Rc<Plan>,
-    pixels: Buffer,
-    row: u32,
-    height: u32,
+/// A frame to be painted.
+pub(super) struct Frame {
+    /// What draws it.
+    pub(super) plan: Rc<Plan>,
+    /// Where to: `[canvas_height, row]` words of `drawn`.
+    pub(super) pixels: Buffer,
+    /// The grid there: no gaps, no zoom, no padded rows.
+    pub(super) drawn: Display,
+    /// The grid on the canvas.
+    pub(super) shown: Display,
 }
 
 impl Copied {
     pub(super) fn new(gpu: &GpuContext, canvas: &web_sys::HtmlCanvasElement) -> Result<Self> {
+        let none = || Error::new(ErrorKind::NoAdapter, "this canvas has no 2D context to draw with");
         let context = canvas.get_context("2d").ok().flatten().and_then(|c| c.dyn_into().ok());
-        let context = context
-            .ok_or_else(|| Error::new(ErrorKind::NoAdapter, "this canvas has no 2D context to draw with"))?;
-        let shared = Shared { gpu: gpu.clone(), context, state: RefCell::default() };
+        let small = OffscreenCanvas::new(1, 1).map_err(|_| none())?;
+        let small_context = small.get_context("2d").ok().flatten().and_then(|c| c.dyn_into().ok());
+        let shared = Shared {
+            gpu: gpu.clone(),
+            context: context.ok_or_else(none)?,
+            small,
+            small_context: small_context.ok_or_else(none)?,
+            state: RefCell::default(),
+        };
         Ok(Self { shared: Rc::new(shared) })
     }
 
-    /// Runs `plan`, which draws into `pixels`, and paints these as soon as they are copied.
-    pub(super) fn paint(&self, plan: Rc<Plan>, pixels: &Buffer, params: &Display) {
-        let frame = Frame { plan, pixels: pixels.clone(), row: params.row, height: params.canvas_height };
+    /// Draws and paints `frame`, as soon as it is copied.
+    pub(super) fn paint(&self, frame: Frame) {
         copy(&self.shared, frame);
     }
 }
@@ -58,7 +72,7 @@ fn copy(shared: &Rc<Shared>, frame: Frame) {
         state.next = Some(frame);
         return;
     }
-    let bytes = u64::from(frame.row * frame.height) * 4;
+    let bytes = u64::from(frame.drawn.row * frame.drawn.canvas_height) * 4;
     let device = shared.gpu.device();
     let staging = match state.staging.take() {
         Some(staging) if staging.size() == bytes => staging,
@@ -79,7 +93,7 @@ fn copy(shared: &Rc<Shared>, frame: Frame) {
         if result.is_ok()
             && let Ok(pixels) = mapped.slice(..).get_mapped_range()
         {
-            paint(&shared.context, &pixels, frame.row, frame.height);
+            paint(&shared, &pixels, &frame.drawn, &frame.shown);
         }
         mapped.unmap();
         let next = {
@@ -94,11 +108,33 @@ fn copy(shared: &Rc<Shared>, frame: Frame) {
     });
 }
 
-/// Rows reach beyond the canvas's right edge, which cuts them off.
-fn paint(context: &web_sys::CanvasRenderingContext2d, pixels: &[u8], row: u32, height: u32) {
-    let image = web_sys::ImageData::new_with_u8_clamped_array_and_sh(Clamped(pixels), row, height);
-    if let Ok(image) = image {
-        // Painting fails only on a canvas that is gone.
-        let _ = context.put_image_data(&image, 0.0, 0.0);
+fn paint(shared: &Shared, pixels: &[u8], drawn: &Display, shown: &Display) {
+    let [width, height] = [drawn.canvas_width, drawn.canvas_height];
+    if [shared.small.width(), shared.small.height()] != [width, height] {
+        shared.small.set_width(width);
+        shared.small.set_height(height);
+    }
+    let Ok(image) = ImageData::new_with_u8_clamped_array_and_sh(Clamped(pixels), width, height) else {
+        return;
+    };
+    // Painting fails only on a canvas that is gone.
+    let _ = shared.small_context.put_image_data(&image, 0.0, 0.0);
+    shared.context.set_image_smoothing_enabled(false);
+    let (width, height) = (f64::from(shown.width), f64::from(shown.height));
+    let (zoom, gap) = (f64::from(shown.zoom), f64::from(shown.gap));
+    for sample in 0..shown.samples {
+        let column = f64::from(sample % shown.columns);
+        let row = f64::from(sample / shown.columns);
+        let _ = shared.context.draw_image_with_offscreen_canvas_and_sw_and_sh_and_dx_and_dy_and_dw_and_dh(
+            &shared.small,
+            column * width,
+            row * height,
+            width,
+            height,
+            column * (width * zoom + gap),
+            row * (height * zoom + gap),
+            width * zoom,
+            height * zoom,
+        );
     }
 }

@@ -1,9 +1,9 @@
 //! The canvas: where its pictures go, and two ways to paint them.
 //!
-//! A kernel ([`display`]) writes the canvas's pixels from the chain's buffer. On a GPU they are copied into the canvas's
-//! texture ([`presented`]) and never leave it. On a CPU adapter they are in the CPU's memory anyway: they are copied out
-//! without waiting and painted on a 2D context ([`copied`]), because headless Chromium loses its device when a WebGPU
-//! canvas is presented from SwiftShader.
+//! A kernel ([`display`]) writes pixels from the chain's buffer. On a GPU they are the canvas's, copied into its texture
+//! ([`presented`]), and never leave it. On a CPU adapter they are in the CPU's memory anyway: as many as the pictures have
+//! are copied out without waiting, and painted larger on a 2D context ([`copied`]), because headless Chromium loses its
+//! device when a WebGPU canvas is presented from SwiftShader.
 
 mod copied;
 mod presented;
@@ -13,7 +13,7 @@ use std::rc::Rc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::{Buffer, GpuContext, Plan, Recorder};
 use crate::ops::display::{self, Display};
-use copied::Copied;
+use copied::{Copied, Frame};
 use presented::Presented;
 
 /// The canvas is at least this wide where the pictures are small.
@@ -32,8 +32,11 @@ pub(super) struct Screen {
     canvas: web_sys::HtmlCanvasElement,
     most: u32,
     painter: Painter,
+    /// The grid on the canvas.
     params: Display,
-    /// The canvas's pixels: `[canvas_height, row]` words; none before the first [`Self::resize`].
+    /// The grid that the kernel draws: the canvas's, or one without gaps and zoom for the CPU to enlarge.
+    drawn: Display,
+    /// Its pixels: `[canvas_height, row]` words; none before the first [`Self::resize`].
     pixels: Option<Buffer>,
     /// What draws a buffer with a gain; all that were asked for since the last [`Self::resize`].
     plans: Vec<(wgpu::Buffer, f32, Rc<Plan>)>,
@@ -63,6 +66,7 @@ impl Screen {
             most: gpu.device().limits().max_texture_dimension_2d,
             painter,
             params: Display { bgra: bgra.into(), ..Display::default() },
+            drawn: Display::default(),
             pixels: None,
             plans: Vec::new(),
         };
@@ -87,8 +91,6 @@ impl Screen {
         let side = |cells: u32, size: u32| (cells * (size * zoom + gap) - gap).clamp(1, self.most);
         let canvas_width = side(columns, width);
         let canvas_height = side(rows, height);
-        let row = canvas_width.next_multiple_of(ROW_PIXELS);
-        let pixels = self.gpu.buffer("canvas", u64::from(row) * u64::from(canvas_height))?;
         self.params = Display {
             columns,
             samples,
@@ -100,9 +102,22 @@ impl Screen {
             stride,
             canvas_width,
             canvas_height,
-            row,
+            row: canvas_width.next_multiple_of(ROW_PIXELS),
             ..self.params
         };
+        self.drawn = match self.painter {
+            Painter::Presented(_) => self.params,
+            Painter::Copied(_) => Display {
+                zoom: 1,
+                gap: 0,
+                canvas_width: columns * width,
+                canvas_height: rows * height,
+                row: columns * width,
+                ..self.params
+            },
+        };
+        let pixels = u64::from(self.drawn.row) * u64::from(self.drawn.canvas_height);
+        let pixels = self.gpu.buffer("canvas", pixels)?;
         self.canvas.set_width(canvas_width);
         self.canvas.set_height(canvas_height);
         self.plans.clear();
@@ -130,7 +145,9 @@ impl Screen {
         let plan = self.plan(values, gain, &pixels)?;
         match &self.painter {
             Painter::Presented(painter) => painter.paint(&plan, &pixels, &self.params),
-            Painter::Copied(painter) => painter.paint(plan, &pixels, &self.params),
+            Painter::Copied(painter) => {
+                painter.paint(Frame { plan, pixels, drawn: self.drawn, shown: self.params })
+            }
         }
         Ok(())
     }
@@ -141,7 +158,7 @@ impl Screen {
             return Ok(plan.clone());
         }
         let mut rec = Recorder::new(&self.gpu);
-        display::record(&mut rec, &Display { gain, ..self.params }, values, pixels)?;
+        display::record(&mut rec, &Display { gain, ..self.drawn }, values, pixels)?;
         let plan = Rc::new(rec.finish());
         self.plans.push((values.raw().clone(), gain, plan.clone()));
         Ok(plan)
