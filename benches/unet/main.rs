@@ -14,7 +14,8 @@ use ddpm::gpu::GpuContext;
 use ddpm::graph::unet;
 
 /// A diffusers folder, so that PyTorch reads the same.
-const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/checkpoints/fashion-mnist-reference");
+const MODEL: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/checkpoints/fashion-mnist-reference");
 
 fn main() {
     let adapter = std::env::var("DDPM_ADAPTER").ok();
@@ -26,9 +27,16 @@ fn main() {
     println!("model: {} parameters, {gflop:.3} GFLOP a picture and step\n", graph.num_parameters());
 
     let roof = roof::matmul(&gpu);
-    println!("roof: {:.2} GFLOP/s, {} of a 512 x 512 matrix with {} rows\n", roof.gflops, roof.tile, roof::ROWS);
+    println!(
+        "roof: {:.2} GFLOP/s, {} of a 512 x 512 matrix with {} rows\n",
+        roof.gflops,
+        roof.tile,
+        roof::ROWS
+    );
 
-    println!("| sampling, pictures | s a step | spread | GFLOP/s | of the roof | encoding, ms a step | dispatches |");
+    println!(
+        "| sampling, pictures | s a step | spread | GFLOP/s | of the roof | encoding, ms a step | dispatches |"
+    );
     println!("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for batch in [1, 4, 16] {
         println!("{}", sampling::row(&gpu, &checkpoint, batch, gflop, roof.gflops));
