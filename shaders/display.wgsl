@@ -1,7 +1,9 @@
-// A grid of pictures drawn straight from the chain's buffer: a triangle over the canvas, each pixel looked up (nearest).
+// A grid of pictures as a canvas's pixels, straight from the chain's buffer, each looked up (nearest).
 //
 // values  [samples, height · width, stride] f32, channels last: one channel is grey, three or more are red, green, blue.
-// shade = (value · gain + 1) / 2, clipped to [0, 1]. Cells past the last picture and the gaps take the background.
+// out     [canvas_height, row]: four bytes a pixel, red first or (bgra) blue first; written (=)
+// shade = (value · gain + 1) / 2, clipped to [0, 1]. Cells past the last picture and the gaps are transparent.
+// One invocation a pixel, 8 × 8 a workgroup.
 
 struct Display {
     columns: u32,
@@ -14,25 +16,31 @@ struct Display {
     gap: u32,
     channels: u32,
     stride: u32,
-    // Floats before the first picture.
-    offset: u32,
+    canvas_width: u32,
+    canvas_height: u32,
+    // Pixels from one row of out to the next.
+    row: u32,
+    bgra: u32,
     gain: f32,
     pad0: u32,
     pad1: u32,
+    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Display;
 @group(0) @binding(1) var<storage, read> values: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<u32>;
 
-@vertex
-fn triangle(@builtin(vertex_index) ix: u32) -> @builtin(position) vec4<f32> {
-    let corner = vec2<f32>(f32((ix << 1u) & 2u), f32(ix & 2u));
-    return vec4<f32>(corner * 2.0 - 1.0, 0.0, 1.0);
+@compute @workgroup_size(8, 8)
+fn display(@builtin(global_invocation_id) at: vec3<u32>) {
+    if at.x >= params.canvas_width || at.y >= params.canvas_height {
+        return;
+    }
+    let rgba = colour(at.xy);
+    out[at.y * params.row + at.x] = pack4x8unorm(select(rgba, rgba.bgra, params.bgra == 1u));
 }
 
-@fragment
-fn grid(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
-    let at = vec2<u32>(position.xy);
+fn colour(at: vec2<u32>) -> vec4<f32> {
     let cell = vec2<u32>(params.width, params.height) * params.zoom + params.gap;
     let cell_ix = at / cell;
     let pixel = (at % cell) / params.zoom;
@@ -40,7 +48,7 @@ fn grid(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
     if sample >= params.samples || cell_ix.x >= params.columns || pixel.x >= params.width || pixel.y >= params.height {
         return vec4<f32>(0.0);
     }
-    let ix = params.offset + ((sample * params.height + pixel.y) * params.width + pixel.x) * params.stride;
+    let ix = ((sample * params.height + pixel.y) * params.width + pixel.x) * params.stride;
     if params.channels < 3u {
         return shade(vec3<f32>(values[ix]));
     }

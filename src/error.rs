@@ -66,6 +66,15 @@ impl Error {
     }
 }
 
+/// A number as a sentence has it. Where a page runs the browser writes it: Rust's own way weighs as much as the U-Net's
+/// description.
+pub(crate) fn decimal(value: impl fmt::Display + Into<f64>) -> String {
+    #[cfg(not(target_arch = "wasm32"))]
+    return value.to_string();
+    #[cfg(target_arch = "wasm32")]
+    return crate::js::decimal(value.into());
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

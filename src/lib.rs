@@ -6,15 +6,16 @@
 //! # Reading order
 //! A module uses only the modules above it in this list, and its own (`tests/native/layers.rs` enforces it).
 //!
-//! 0. [`error`], [`spec`] (what a network and a process are, as data), [`rng`] (Philox4x32-10 and its normals)
+//! 0. [`error`], [`spec`] (what a network, a process and a training run are, as data), [`rng`] (Philox4x32-10 and its
+//!    normals); in a page also `js`, the browser's JSON and numbers
 //! 1. [`schedule`] (β, ᾱ and the numbers of every reverse step, in f64), [`diffusion`] (the equations, on the host),
 //!    [`dataset`] (pictures to train on, and their order)
 //! 2. [`gpu`]: the device, buffers, kernels, recorded plans, readback
 //! 3. [`graph`]: what a network is, with no GPU in it; [`graph::unet`] describes the U-Net once
 //! 4. [`ops`]: one file an operation, each the host's half of the shader of the same name; [`ops::Network`] turns a
-//!    graph into a plan
+//!    graph into a plan, [`ops::TrainingNetwork`] into one there and one back
 //! 5. [`checkpoint`]: Hugging Face diffusers folders and single files, read and written
-//! 6. [`sampler`]: Algorithm 2 and DDIM on the GPU; [`picture`] and [`film`]: what people look at
+//! 6. [`sampler`]: Algorithm 2 and DDIM on the GPU; [`train`]: Algorithm 1; [`picture`] and [`film`]: what people look at
 //! 7. `web` (the page's `Player`, wasm only) and the command line `ddpm` (native only)
 //!
 //! # From a checkpoint to pictures
@@ -38,7 +39,7 @@
 //! Pictures are in \[−1, 1\] and `[N, C, H, W]` at every public edge; `t` is 0-based: x_t has t + 1 steps of noise. Noise
 //! is a function of (seed, stream, t, sample, element), so one seed is one picture whatever the batch and the adapter.
 //!
-//! Not here yet: training, the variational bound, learned variances under guidance, f16 arithmetic.
+//! Not here yet: the variational bound, learned variances under guidance, f16 arithmetic.
 //!
 //! [arXiv 2006.11239]: https://arxiv.org/abs/2006.11239
 #![warn(missing_docs)]
@@ -50,6 +51,8 @@ pub mod error;
 pub mod film;
 pub mod gpu;
 pub mod graph;
+#[cfg(target_arch = "wasm32")]
+mod js;
 pub mod ops;
 pub mod picture;
 pub mod rng;

@@ -4,7 +4,7 @@
 //! `t` is 0-based: t = 0 is one step of noise, t = T − 1 is (nearly) pure noise. Equation numbers are those
 //! of arXiv 2006.11239 (DDPM) and arXiv 2010.02502 (DDIM).
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, decimal};
 use crate::spec::{BetaSchedule, DiffusionSpec, PredictionType, VarianceType};
 
 /// The largest T accepted.
@@ -82,7 +82,7 @@ pub fn betas(spec: &DiffusionSpec) -> Result<Vec<f64>> {
         BetaSchedule::SquaredCosCapV2 => {
             let alpha_bar = |t: u32| {
                 let part = f64::from(t) / f64::from(count);
-                ((part + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).cos().powi(2)
+                cos((part + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).powi(2)
             };
             (0..count).map(|t| (1.0 - alpha_bar(t + 1) / alpha_bar(t)).min(0.999)).collect()
         }
@@ -90,12 +90,22 @@ pub fn betas(spec: &DiffusionSpec) -> Result<Vec<f64>> {
     match betas.iter().position(|&beta| !(1.0 - beta < 1.0 && beta <= 1.0)) {
         None => Ok(betas),
         Some(t) => Err(Error::input(format!(
-            "{} schedule from beta_start {start} to beta_end {end}: expected every beta more than 0 and at most 1, \
+            "{} schedule from beta_start {} to beta_end {}: expected every beta more than 0 and at most 1, \
              found {} at t = {t}",
             spec.beta_schedule.name(),
-            betas[t]
+            decimal(start),
+            decimal(end),
+            decimal(betas[t])
         ))),
     }
+}
+
+/// cos x. A page takes the browser's: Rust's own brings the reduction of arguments up to 1e308 with it.
+fn cos(x: f64) -> f64 {
+    #[cfg(not(target_arch = "wasm32"))]
+    return x.cos();
+    #[cfg(target_arch = "wasm32")]
+    return js_sys::Math::cos(x);
 }
 
 /// `n` numbers from `start` to `end`, both included, in equal steps.
@@ -308,7 +318,7 @@ fn ddpm_step(
 /// As [`ddpm_steps`], or if `eta` is not between 0 and 1.
 pub fn ddim_steps(spec: &DiffusionSpec, sampling_steps: u32, eta: f64) -> Result<Vec<StepCoefficients>> {
     if !(0.0..=1.0).contains(&eta) {
-        return Err(Error::input(format!("eta: expected 0 to 1, found {eta}")));
+        return Err(Error::input(format!("eta: expected 0 to 1, found {}", decimal(eta))));
     }
     let schedule = Schedule::new(spec)?;
     let timesteps = leading_timesteps(spec.num_timesteps, sampling_steps, spec.steps_offset)?;
@@ -342,8 +352,10 @@ fn step_from(spec: &DiffusionSpec, t: u32, ac: f64, ac_prev: f64) -> Result<Step
     if vanishing(ac_prev) || vanishing(ac) && spec.prediction_type == PredictionType::Epsilon {
         return Err(Error::input(format!(
             "{} schedule: no reverse step can be taken from t = {t}, where nothing of x_0 is left \
-             (alphas_cumprod = {ac}, before it {ac_prev})",
-            spec.beta_schedule.name()
+             (alphas_cumprod = {}, before it {})",
+            spec.beta_schedule.name(),
+            decimal(ac),
+            decimal(ac_prev)
         )));
     }
     let (recip, recipm1) =

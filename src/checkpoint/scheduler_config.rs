@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::DIFFUSERS_VERSION;
 use super::json::{Fields, parse_object};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, decimal};
 use crate::schedule::{MAX_TIMESTEPS, betas};
 use crate::spec::{BetaSchedule, DiffusionSpec, PredictionType, VarianceType};
 
@@ -121,7 +121,8 @@ impl DiffusionSpec {
     pub fn validate(&self) -> Result<()> {
         for (key, value) in [("beta_start", self.beta_start), ("beta_end", self.beta_end)] {
             if !(value > 0.0 && value <= 1.0) {
-                return Err(Error::load(format!("{key}: expected more than 0 and at most 1, found {value}")));
+                let found = decimal(value);
+                return Err(Error::load(format!("{key}: expected more than 0 and at most 1, found {found}")));
             }
         }
         if self.num_timesteps == 0 || self.num_timesteps > MAX_TIMESTEPS {

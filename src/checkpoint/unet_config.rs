@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::DIFFUSERS_VERSION;
 use super::json::{Fields, parse_object};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, decimal};
 use crate::spec::{BlockKind, DownsamplePadding, TimeConditioning, UNetSpec};
 
 /// Most resolution levels.
@@ -192,10 +192,10 @@ impl UNetSpec {
             );
         }
         if !(self.norm_eps > 0.0 && self.norm_eps <= 1.0) {
-            return fail("norm_eps", "more than 0 and at most 1".into(), self.norm_eps.to_string());
+            return fail("norm_eps", "more than 0 and at most 1".into(), decimal(self.norm_eps));
         }
         if !(0.0..1.0).contains(&self.dropout) {
-            return fail("dropout", "at least 0 and less than 1".into(), self.dropout.to_string());
+            return fail("dropout", "at least 0 and less than 1".into(), decimal(self.dropout));
         }
         Ok(())
     }
@@ -211,8 +211,9 @@ impl UNetSpec {
         let half = f64::from(channels / 2);
         if !(self.freq_shift.is_finite() && self.freq_shift < half) {
             return Err(Error::load(format!(
-                "freq_shift: expected less than half of the first level's channels ({half}), found {}",
-                self.freq_shift
+                "freq_shift: expected less than half of the first level's channels ({}), found {}",
+                decimal(half),
+                decimal(self.freq_shift)
             )));
         }
         Ok(())

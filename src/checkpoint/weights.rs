@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 pub use super::header::Precision;
 use super::header::{self, Entry, Shape, Texts};
 use super::json::shown;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, decimal};
 
 /// The tensors of a checkpoint by name, in the current spelling of attention. Every element is finite.
 #[derive(Clone, Debug)]
@@ -153,7 +153,7 @@ impl Weights {
                 return Err(Error::load(format!(
                     "tensor {}: expected finite elements, found {} at element {place}",
                     shown(&entry.name),
-                    self.elements(entry)[place]
+                    decimal(self.elements(entry)[place])
                 )));
             }
         }

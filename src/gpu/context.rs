@@ -9,7 +9,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// How convolutions and matrix products are tiled on this adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tile {
-    /// One output an invocation: the reference for the others.
+    /// One output an invocation: the reference for the others. A page has no use for it.
+    #[cfg(not(target_arch = "wasm32"))]
     Naive,
     /// Tiles of `size` × `size` (32 or 64) in workgroup memory, 4 × 4 a thread: for GPUs.
     Workgroup {
@@ -63,8 +64,10 @@ pub struct AdapterSummary {
     /// Driver and version.
     pub driver: String,
     /// Whether timestamps, f16 and subgroups are offered.
+    #[cfg(not(target_arch = "wasm32"))]
     pub features: wgpu::Features,
     /// Its limits.
+    #[cfg(not(target_arch = "wasm32"))]
     pub limits: wgpu::Limits,
 }
 
@@ -76,7 +79,9 @@ impl AdapterSummary {
             backend: format!("{:?}", info.backend),
             cpu: info.device_type == wgpu::DeviceType::Cpu,
             driver: format!("{} {}", info.driver, info.driver_info).trim_ascii().to_owned(),
+            #[cfg(not(target_arch = "wasm32"))]
             features: adapter.features(),
+            #[cfg(not(target_arch = "wasm32"))]
             limits: adapter.limits(),
         }
     }
@@ -136,21 +141,18 @@ impl GpuContext {
     }
 
     async fn from_adapter(adapter: &wgpu::Adapter) -> Result<Self> {
-        let offered = adapter.limits();
-        let mut limits = wgpu::Limits::default();
-        // Only what large batches may need is asked for above the defaults, and only natively: browsers refuse more
-        // often than they help.
+        let mut descriptor = wgpu::DeviceDescriptor { label: Some("ddpm"), ..Default::default() };
+        // Browsers have the default limits, and refuse more often than more would help.
         if cfg!(not(target_arch = "wasm32")) {
+            let offered = adapter.limits();
+            let limits = &mut descriptor.required_limits;
+            // Only what large batches may need is asked for above the defaults.
             limits.max_buffer_size = offered.max_buffer_size.max(limits.max_buffer_size);
             limits.max_storage_buffer_binding_size =
                 offered.max_storage_buffer_binding_size.max(limits.max_storage_buffer_binding_size);
+            descriptor.required_limits = limits.clone().or_worse_values_from(&offered);
+            descriptor.required_features = adapter.features() & wgpu::Features::TIMESTAMP_QUERY;
         }
-        let descriptor = wgpu::DeviceDescriptor {
-            label: Some("ddpm"),
-            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
-            required_limits: limits.or_worse_values_from(&offered),
-            ..Default::default()
-        };
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
             Error::new(ErrorKind::Limits, format!("{}: no device: {e}", adapter.get_info().name))
         })?;

@@ -155,20 +155,12 @@ const INCLUDES: &[(&str, &str)] = includes!(
 /// # Panics
 /// If the file imports a name that is not in `shaders/include`; a test assembles every shader.
 pub fn assemble(shader: &Shader, consts: &[u32]) -> String {
-    let mut text = shader.source.to_owned();
-    for ((name, _), value) in shader.consts.iter().zip(consts) {
-        let marker = format!("const {name}: u32 = ");
-        let start =
-            text.find(&marker).unwrap_or_else(|| panic!("{}: no const {name}", shader.name)) + marker.len();
-        let end = start + text[start..].find(';').expect("a const ends");
-        text.replace_range(start..end, &format!("{value}u"));
-    }
+    let mut text = with_consts(shader, consts);
     let mut seen: Vec<String> = Vec::new();
     loop {
         let next = text
             .lines()
             .filter_map(|line| line.strip_prefix("//#import "))
-            .map(str::trim)
             .find(|name| !seen.iter().any(|s| s == name))
             .map(str::to_owned);
         let Some(name) = next else { return text };
@@ -178,6 +170,29 @@ pub fn assemble(shader: &Shader, consts: &[u32]) -> String {
         text.push_str(include);
         seen.push(name);
     }
+}
+
+/// A shader's own text with `consts` as the values of its consts, each alone on its line.
+fn with_consts(shader: &Shader, consts: &[u32]) -> String {
+    let mut text = String::with_capacity(shader.source.len() + 8);
+    let mut set = 0;
+    for line in shader.source.lines() {
+        let name = line
+            .trim_start()
+            .strip_prefix("const ")
+            .and_then(|rest| rest.split_once(':'))
+            .map(|(name, _)| name);
+        match shader.consts.iter().zip(consts).find(|((const_name, _), _)| Some(*const_name) == name) {
+            Some(((name, _), value)) => {
+                text += &format!("const {name}: u32 = {value}u;");
+                set += 1;
+            }
+            None => text += line,
+        }
+        text.push('\n');
+    }
+    assert!(set == shader.consts.len().min(consts.len()), "{}: a const is missing", shader.name);
+    text
 }
 
 impl GpuContext {

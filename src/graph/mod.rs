@@ -247,6 +247,12 @@ impl Graph {
         &self.params[id.0]
     }
 
+    /// The name that a layer's weight and bias share.
+    pub fn layer_name(&self, layer: &Affine) -> &str {
+        let name = &self.param(layer.weight).name;
+        name.strip_suffix(".weight").unwrap_or(name)
+    }
+
     /// The network's input x_t.
     ///
     /// # Panics

@@ -110,8 +110,8 @@ pub(super) fn record(
     let label = r.graph.tensor(out).name.clone();
     let (qkv, out) = (r.activation(qkv), r.activation(out));
     let texels = match r.rec.gpu.tile() {
-        Tile::Naive | Tile::Workgroup { .. } => None,
         Tile::Registers => Some((r.texels_of(&qkv)?, r.weight_texels(scores)?)),
+        _ => None,
     };
     let (qkv, weights): (Arg<'_>, Arg<'_>) = match &texels {
         None => ((&qkv).into(), scores.into()),

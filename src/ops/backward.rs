@@ -86,12 +86,12 @@ impl<'r, 'a, 'g> Backward<'r, 'a, 'g> {
             d_qkv: &d_qkv,
         };
         let texels = match self.r.rec.gpu.tile() {
-            Tile::Naive | Tile::Workgroup { .. } => None,
             Tile::Registers => Some([
                 self.r.texel_scratch(TexelScratch::Input, &qkv)?,
                 self.r.texel_scratch(TexelScratch::OutputGradient, &d_out)?,
                 self.r.texel_scratch(TexelScratch::Weights, &d_weights)?,
             ]),
+            _ => None,
         };
         let texels =
             texels.as_ref().map(|[qkv, d_out, scores]| attention::GradientTexels { qkv, d_out, scores });

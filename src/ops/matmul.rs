@@ -121,8 +121,8 @@ pub struct Sizes {
 /// The kernel of `product` under `tile`.
 pub fn kernel(tile: Tile, product: Product) -> KernelKey {
     let shader = match tile {
-        Tile::Naive | Tile::Workgroup { .. } => &MATMUL,
         Tile::Registers => &MATMUL_TEXEL,
+        _ => &MATMUL,
     };
     let entry_point = match product {
         Product::Nt => "matmul_nt",

@@ -16,6 +16,7 @@ pub mod chain;
 mod channel_sums;
 mod class_embedding;
 mod conv2d;
+pub mod display;
 pub mod draw_timesteps;
 mod dropout;
 pub mod gradient_norm;
@@ -40,42 +41,39 @@ pub use training::TrainingNetwork;
 use crate::gpu::{KernelKey, Shader, Tile};
 use crate::graph::{Graph, Op};
 
-/// The compute shaders of training alone.
-pub static TRAINING_SHADERS: &[&Shader] = &[
+/// Every compute shader.
+pub static SHADERS: &[&Shader] = &[
     &accumulate::ACCUMULATE,
     &adam::ADAM,
+    &advance::ADVANCE,
     &advance_training::ADVANCE_TRAINING,
     &channel_sums::CHANNEL_SUMS,
+    &class_embedding::CLASS_EMBEDDING,
     &class_embedding::CLASS_EMBEDDING_GRADIENT,
+    &conv2d::CONV2D,
+    &conv2d::CONV2D_NAIVE,
+    &conv2d::CONV2D_TEXEL,
     &conv2d::CONV2D_WEIGHT_GRADIENT,
     &conv2d::CONV2D_WEIGHT_GRADIENT_NAIVE,
     &conv2d::CONV2D_WEIGHT_GRADIENT_TEXEL,
     &conv2d::TRANSPOSE_WEIGHTS,
+    &display::DISPLAY,
     &draw_timesteps::DRAW_TIMESTEPS,
     &dropout::DROPOUT,
     &gradient_norm::GRADIENT_NORM,
+    &group_norm::GROUP_NORM,
     &group_norm::GROUP_NORM_GRADIENT,
     &group_norm::GROUP_NORM_PARAMETERS,
-    &linear::LINEAR_GRADIENT,
-    &mse::MSE,
-    &sum_partials::SUM_PARTIALS,
-];
-
-/// The compute shaders of sampling.
-pub static SHADERS: &[&Shader] = &[
-    &advance::ADVANCE,
-    &class_embedding::CLASS_EMBEDDING,
-    &conv2d::CONV2D,
-    &conv2d::CONV2D_NAIVE,
-    &conv2d::CONV2D_TEXEL,
-    &group_norm::GROUP_NORM,
     &linear::LINEAR,
+    &linear::LINEAR_GRADIENT,
     &matmul::MATMUL,
     &matmul::MATMUL_TEXEL,
+    &mse::MSE,
     &normals::NORMALS,
     &p_sample::P_SAMPLE,
     &q_sample::Q_SAMPLE,
     &softmax::SOFTMAX,
+    &sum_partials::SUM_PARTIALS,
     &timestep_embedding::TIMESTEP_EMBEDDING,
 ];
 

@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 use super::recording::Recording;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, decimal};
 use crate::gpu::{Binding, KernelKey, Params, Shader, params, wgsl};
 use crate::graph::TensorId;
 
@@ -54,7 +54,8 @@ pub(super) fn record(r: &mut Recording<'_, '_>, flip: bool, freq_shift: f64, out
     let half = dim / 2;
     if f64::from(half) <= freq_shift {
         return Err(Error::unsupported(format!(
-            "a time embedding of {dim} channels has no frequencies with freq_shift {freq_shift}"
+            "a time embedding of {dim} channels has no frequencies with freq_shift {}",
+            decimal(freq_shift)
         )));
     }
     let params = TimestepEmbedding {

@@ -2,7 +2,7 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::diffusion::PredNoise;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, decimal};
 
 /// The chain's kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,7 +89,7 @@ impl SamplerOptions {
         }
         let weight = guidance.unwrap_or(1.0);
         if !weight.is_finite() {
-            return Err(Error::input(format!("guidance {weight}: expected a finite number")));
+            return Err(Error::input(format!("guidance {}: expected a finite number", decimal(weight))));
         }
         let in_turn = (0..self.count).map(|i| (self.first_sample + i) % num_classes);
         let labels: Vec<u32> = match (label, null_class) {

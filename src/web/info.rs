@@ -1,32 +1,37 @@
-//! What the page is told of a model, and what it asks of the chain: JSON both ways.
+//! What the page is told of a model, and what it asks of the chain: JavaScript objects both ways.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use wasm_bindgen::JsValue;
 
 use crate::checkpoint::Checkpoint;
 use crate::diffusion::PredNoise;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, decimal};
 use crate::graph::unet;
+use crate::js;
 use crate::sampler::{Conditioning, Method, SamplerOptions};
 
-/// JSON of a checkpoint: sizes, classes, card.
-pub(super) fn model_info(checkpoint: &Checkpoint) -> Result<String> {
-    let graph = unet::describe(&checkpoint.unet, checkpoint.unet.sample_size)?;
-    let card = &checkpoint.metadata.card;
-    let name = card.as_ref().and_then(|card| card.get("name")).and_then(Value::as_str);
-    Ok(json!({
-        "name": name,
-        "parameters": graph.num_parameters(),
-        "width": checkpoint.unet.sample_size[1],
-        "height": checkpoint.unet.sample_size[0],
-        "channels": checkpoint.unet.in_channels,
-        "class_names": checkpoint.metadata.class_names,
-        "null_class": checkpoint.metadata.null_class,
-        "num_classes": checkpoint.unet.num_class_embeds,
-        "num_timesteps": checkpoint.diffusion.num_timesteps,
-        "gflop_per_image": graph.flops() as f64 / 1e9,
-        "card": card,
-    })
-    .to_string())
+/// A checkpoint for people: sizes, classes, card.
+pub(super) fn model_info(checkpoint: &Checkpoint) -> Result<JsValue> {
+    let spec = &checkpoint.unet;
+    let graph = unet::describe(spec, spec.sample_size)?;
+    let metadata = &checkpoint.metadata;
+    let card = metadata.card.as_ref();
+    let name = card.and_then(|card| card.get("name")).and_then(Value::as_str);
+    let class_names: js_sys::Array = metadata.class_names.iter().map(JsValue::from).collect();
+    let or_null = |number: Option<u32>| number.map_or(JsValue::NULL, JsValue::from);
+    Ok(js::object(&[
+        ("name", name.map_or(JsValue::NULL, JsValue::from)),
+        ("parameters", (graph.num_parameters() as f64).into()),
+        ("width", spec.sample_size[1].into()),
+        ("height", spec.sample_size[0].into()),
+        ("channels", spec.in_channels.into()),
+        ("class_names", class_names.into()),
+        ("null_class", or_null(metadata.null_class)),
+        ("num_classes", or_null(spec.num_class_embeds)),
+        ("num_timesteps", checkpoint.diffusion.num_timesteps.into()),
+        ("gflop_per_image", (graph.flops() as f64 / 1e9).into()),
+        ("card", card.map_or(JsValue::NULL, js::from_value)),
+    ]))
 }
 
 /// What `Player.start` is given.
@@ -36,22 +41,22 @@ pub(super) struct StartOptions {
     pub(super) speed: f64,
 }
 
-/// Reads `{count, seed, sampler, steps, eta, label, guidance, view, speed}`.
-pub(super) fn start_options(text: &str) -> Result<StartOptions> {
-    let value: Value =
-        serde_json::from_str(text).map_err(|e| Error::input(format!("options are not JSON: {e}")))?;
-    let number = |key: &str| value.get(key).and_then(Value::as_f64);
+/// Reads `{count, seed, sampler, steps, eta, label, guidance, view, speed}`, each of which may be missing.
+pub(super) fn start_options(options: &JsValue) -> Result<StartOptions> {
+    let number = |key: &str| js::get(options, key).as_f64();
+    let text =
+        |key: &str, default: &str| js::get(options, key).as_string().unwrap_or_else(|| default.to_owned());
     let whole = |key: &str, default: u32| match number(key) {
         None => Ok(default),
         Some(n) if n >= 0.0 && n <= f64::from(u32::MAX) && n.fract() == 0.0 => Ok(n as u32),
-        Some(n) => Err(Error::input(format!("{key} {n}: expected a whole number"))),
+        Some(n) => Err(Error::input(format!("{key} {}: expected a whole number", decimal(n)))),
     };
-    let method = match value.get("sampler").and_then(Value::as_str) {
-        None | Some("ddpm") => Method::Ddpm,
-        Some("ddim") => {
+    let method = match text("sampler", "ddpm").as_str() {
+        "ddpm" => Method::Ddpm,
+        "ddim" => {
             Method::Ddim { eta: number("eta").unwrap_or(0.0), pred_noise: PredNoise::FromClippedXStart }
         }
-        Some(other) => return Err(Error::input(format!("sampler \"{other}\": expected ddpm or ddim"))),
+        other => return Err(Error::input(format!("sampler \"{other}\": expected ddpm or ddim"))),
     };
     let label = match number("label") {
         None => None,
@@ -61,13 +66,13 @@ pub(super) fn start_options(text: &str) -> Result<StartOptions> {
         sampler: SamplerOptions {
             count: whole("count", 16)?,
             first_sample: 0,
-            seed: seed(value.get("seed").and_then(Value::as_str).unwrap_or("0"))?,
+            seed: seed(&text("seed", "0"))?,
             method,
             steps: whole("steps", 1000)?,
             conditioning: Conditioning { label, guidance: number("guidance") },
             size: None,
         },
-        view: value.get("view").and_then(Value::as_str).unwrap_or("x_t").to_owned(),
+        view: text("view", "x_t"),
         speed: number("speed").unwrap_or(0.0),
     })
 }

@@ -4,9 +4,9 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::display::Screen;
-use super::error::{to_js, to_json};
+use super::error::to_js;
 use super::pacer::Pacer;
-use super::task::{next_task, now_ms};
+use super::task::next_task;
 use super::{info, noise};
 use crate::checkpoint::{Checkpoint, ParamShape};
 use crate::error::{Error, ErrorKind, Result};
@@ -104,15 +104,15 @@ impl Player {
         }
     }
 
-    /// Reads a packed checkpoint; returns what the page shows of it, as JSON.
+    /// Reads a packed checkpoint; returns an object of what the page shows of it.
     ///
     /// # Errors
     /// `load`, with a sentence that says what is wrong with it.
-    pub fn load(&mut self, bytes: Vec<u8>) -> std::result::Result<String, JsValue> {
+    pub fn load(&mut self, bytes: Vec<u8>) -> std::result::Result<JsValue, JsValue> {
         self.read_checkpoint(bytes).map_err(to_js)
     }
 
-    fn read_checkpoint(&mut self, bytes: Vec<u8>) -> Result<String> {
+    fn read_checkpoint(&mut self, bytes: Vec<u8>) -> Result<JsValue> {
         let checkpoint = Checkpoint::from_bytes(bytes)?;
         let graph = unet::describe(&checkpoint.unet, checkpoint.unet.sample_size)?;
         let shapes: Vec<ParamShape<'_>> =
@@ -124,16 +124,16 @@ impl Player {
         Ok(info)
     }
 
-    /// Begins a chain: draws x_T, then compiles what is missing, one kernel a task. `options` is JSON:
+    /// Begins a chain: draws x_T, then compiles what is missing, one kernel a task. `options` is
     /// `{count, seed, sampler, steps, eta, label, guidance, view, speed}`.
     ///
     /// # Errors
     /// `input`, `limits`, `out-of-memory` or `device-lost`.
-    pub async fn start(&mut self, options: String) -> std::result::Result<(), JsValue> {
+    pub async fn start(&mut self, options: JsValue) -> std::result::Result<(), JsValue> {
         self.begin(&options).await.map_err(to_js)
     }
 
-    async fn begin(&mut self, options: &str) -> Result<()> {
+    async fn begin(&mut self, options: &JsValue) -> Result<()> {
         let mut options = info::start_options(options)?;
         self.view = View::named(&options.view)?;
         self.chain = None;
@@ -145,8 +145,8 @@ impl Player {
         let (x, stride) = noise::draw(&self.gpu, checkpoint, &options.sampler)?;
         let [height, width] = checkpoint.unet.sample_size;
         let shape = [height, width, checkpoint.unet.in_channels];
-        self.screen.resize(shape, options.sampler.count, stride);
-        self.screen.draw(&x, 1.0);
+        self.screen.resize(shape, options.sampler.count, stride)?;
+        self.screen.draw(&x, 1.0)?;
         next_task().await;
 
         let graph = unet::describe(&checkpoint.unet, checkpoint.unet.sample_size)?;
@@ -251,7 +251,8 @@ impl Player {
         if let Some(chain) = &self.chain {
             // Before the first step there is no prediction yet: the noise itself is shown.
             let view = if chain.sampler.steps_done() == 0 { View { ix: 0, gain: 1.0 } } else { self.view };
-            self.screen.draw(chain.sampler.views()[view.ix], view.gain);
+            // What could fail did so when the noise was drawn.
+            let _ = self.screen.draw(chain.sampler.views()[view.ix], view.gain);
         }
     }
 
@@ -333,7 +334,7 @@ impl Player {
             film.push(&raster, if last { LAST_FRAME_HUNDREDTHS } else { FRAME_HUNDREDTHS })?;
             next_task().await;
         }
-        film.ok_or_else(|| Error::input("no frames are kept yet"))?.finish()
+        film.map(Film::finish).ok_or_else(|| Error::input("no frames are kept yet"))
     }
 
     fn raster(&self, values: &[f32], scale: u32) -> Result<Raster> {
@@ -356,34 +357,9 @@ impl Player {
         self.chain.as_ref().ok_or_else(|| Error::input("no chain was started"))
     }
 
-    /// What went wrong since the last call, if anything: JSON `{type, message}`.
-    pub fn error(&self) -> Option<String> {
-        self.gpu.take_fault().as_ref().map(to_json)
-    }
-
-    /// Milliseconds that one submission of `steps` steps takes from here until the device is done; for benchmarks.
-    ///
-    /// # Errors
-    /// `device-lost`.
-    pub async fn time_steps(&mut self, steps: u32) -> std::result::Result<f64, JsValue> {
-        let begin = now_ms();
-        self.advance(steps);
-        self.state().await?;
-        Ok(now_ms() - begin)
-    }
-
-    /// Compute passes, dispatches, allocations, pipelines, bind groups and readbacks so far: JSON.
-    pub fn counts(&self) -> String {
-        let counts = self.gpu.counts();
-        serde_json::json!({
-            "passes": counts.passes,
-            "dispatches": counts.dispatches,
-            "allocations": counts.allocations,
-            "pipelines": counts.pipelines,
-            "bind_groups": counts.bind_groups,
-            "readbacks": counts.readbacks,
-        })
-        .to_string()
+    /// What went wrong since the last call, if anything: an `Error` with `type`.
+    pub fn error(&self) -> Option<JsValue> {
+        self.gpu.take_fault().map(to_js)
     }
 }
 

@@ -16,15 +16,3 @@ pub(super) async fn next_task() {
     // The promise never rejects.
     let _ = JsFuture::from(promise).await;
 }
-
-/// Milliseconds since the page began, of `performance.now()`.
-pub(super) fn now_ms() -> f64 {
-    let performance = js_sys::Reflect::get(&js_sys::global(), &"performance".into());
-    performance
-        .ok()
-        .and_then(|p| {
-            let now = js_sys::Reflect::get(&p, &"now".into()).ok()?.dyn_into::<js_sys::Function>().ok()?;
-            now.call0(&p).ok()?.as_f64()
-        })
-        .unwrap_or_else(js_sys::Date::now)
-}

@@ -1,6 +1,7 @@
 /** What goes wrong, and what people then read. */
 
-import { check, equal, openPage, SHORT, untilState } from "./fixtures.mjs";
+import { check, damagedAddress, equal, openPage, SHORT, untilState } from "./fixtures.mjs";
+import { damaged, referenceF32 } from "./models.mjs";
 
 /** The error on the page: `{type, message, words}`, `words` being what is visible of it. */
 const errorOn = (page) =>
@@ -32,6 +33,27 @@ export const cases = [
   loadFault("says so where the file is cut in its header", "/models/cut-in-the-header.safetensors", /could not be loaded/),
   loadFault("says so where the file is something else", "/models/a-page.safetensors", /could not be loaded/),
   loadFault("says so where the download breaks off", "/models/broken-off.safetensors", /broke off/, /ERR_|Failed to load/),
+  {
+    name: "names what is wrong in damaged files",
+    async run(context) {
+      const page = await openPage(context, SHORT, "playing|complete");
+      const files = damaged(referenceF32());
+      for (const [index, { name, words }] of files.entries()) {
+        await page.evaluate((address) => (document.querySelector("ddpm-canvas").model = address), damagedAddress(index));
+        await page.until(`an error about ${name}`, (file) => {
+          const { state, model } = document.querySelector("ddpm-canvas");
+          return state === "error" && model === file;
+        }, damagedAddress(index));
+        const { type, message } = await errorOn(page);
+        equal(type, "load", `the error's type with ${name}`);
+        check(words.test(message), `the error with ${name}: ${message}`);
+        // A good one between two bad ones, so that no error is taken for the next.
+        await page.evaluate((good) => (document.querySelector("ddpm-canvas").model = good), SHORT.model);
+        await untilState(page, "playing|paused|complete");
+      }
+      context.note(`${files.length} files`);
+    },
+  },
   {
     name: "says so where there is no WebGPU, and shows a recorded film",
     async run(context) {

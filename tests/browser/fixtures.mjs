@@ -1,6 +1,6 @@
 /** The tests' server: `dist/` under a sub-path, models that are whole, cut short and broken off, and what pages are opened with. */
 
-import { cifarShaped, referenceF32 } from "./models.mjs";
+import { cifarShaped, damaged, referenceF32 } from "./models.mjs";
 import { serve } from "./server.mjs";
 
 /** A static host may put the page anywhere. */
@@ -13,9 +13,11 @@ export async function testServer(dist) {
     response.writeHead(200, { "content-type": "application/octet-stream", "content-length": bytes.length });
     response.end(bytes);
   };
+  const files = damaged(reference).map(({ bytes }, index) => [damagedAddress(index), whole(bytes)]);
   const server = await serve(dist, 0, {
     mount: SUB_PATH,
     routes: {
+      ...Object.fromEntries(files),
       "/models/reference-f32.safetensors": whole(reference),
       "/models/cut-short.safetensors": whole(reference.subarray(0, reference.length / 2)),
       "/models/cut-in-the-header.safetensors": whole(reference.subarray(0, 1000)),
@@ -28,6 +30,11 @@ export async function testServer(dist) {
     },
   });
   return { address: new URL(SUB_PATH, server.address).href, close: server.close };
+}
+
+/** Where the server has the damaged file of this number. */
+export function damagedAddress(index) {
+  return `/models/damaged-${index}.safetensors`;
 }
 
 /** The settings of most cases: the reference in f32, one picture of seed 7, 20 steps of DDIM. */

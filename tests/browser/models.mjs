@@ -16,6 +16,57 @@ export function referenceF32() {
   });
 }
 
+/**
+ * Damaged copies of `file`, each with what must be said of it. In a page the browser's own JSON.parse reads a header and the
+ * configurations in it, which the native tests cannot see.
+ * @returns {{name: string, bytes: Buffer, words: RegExp}[]}
+ */
+export function damaged(file) {
+  const length = Number(file.readBigUInt64LE(0));
+  const header = JSON.parse(file.subarray(8, 8 + length).toString());
+  const withText = (text) => {
+    const prefix = Buffer.alloc(8);
+    prefix.writeBigUInt64LE(BigInt(Buffer.byteLength(text)));
+    return Buffer.concat([prefix, Buffer.from(text), file.subarray(8 + length)]);
+  };
+  const changed = (change) => {
+    const copy = structuredClone(header);
+    change(copy, copy.__metadata__);
+    return withText(JSON.stringify(copy));
+  };
+  const configured = (key, change) =>
+    changed((_, metadata) => {
+      const text = metadata[key];
+      metadata[key] = change(JSON.parse(text), text);
+      if (typeof metadata[key] === "object") metadata[key] = JSON.stringify(metadata[key]);
+    });
+  const unet = (fields) => configured("unet_config", (config) => ({ ...config, ...fields }));
+  const bias = "conv_in.bias";
+  const entry = `${JSON.stringify(bias)}:${JSON.stringify(header[bias])}`;
+  const twice = JSON.stringify(header).replace(entry, `${entry},${entry}`);
+  return [
+    { name: "a tensor twice", bytes: withText(twice), words: /twice/ },
+    { name: "no JSON", bytes: withText("{\"a\":}"), words: /header is not the JSON/ },
+    { name: "a list", bytes: withText(`{"a":[${"[".repeat(20000)}`), words: /header is not the JSON/ },
+    { name: "a number for a tensor", bytes: changed((copy) => (copy[bias] = 3)), words: /tensor conv_in\.bias: expected dtype/ },
+    { name: "another dtype", bytes: changed((copy) => (copy[bias].dtype = "I64")), words: /conv_in\.bias: expected dtype F32 or F16, found I64/ },
+    { name: "half a size", bytes: changed((copy) => (copy[bias].shape = [1.5])), words: /conv_in\.bias: .*\(shape\)/ },
+    { name: "a huge offset", bytes: changed((copy) => (copy[bias].data_offsets[1] = 2 ** 60)), words: /conv_in\.bias: .*\(data_offsets\)/ },
+    { name: "a missing shape", bytes: changed((copy) => delete copy[bias].shape), words: /conv_in\.bias: shape: .*found nothing/ },
+    { name: "a number for a text", bytes: changed((_, metadata) => (metadata.ddpm = 1)), words: /__metadata__: expected strings/ },
+    { name: "a configuration cut short", bytes: configured("unet_config", (_, text) => text.slice(0, -2)), words: /unet_config: .*not JSON/ },
+    { name: "deep lists", bytes: configured("unet_config", () => `{"a":${"[".repeat(300)}${"]".repeat(300)}}`), words: /unet_config: .*levels/ },
+    { name: "another activation", bytes: unet({ act_fn: "relu" }), words: /act_fn: expected "silu" or "swish", found "relu"/ },
+    { name: "far too many channels", bytes: unet({ in_channels: 1e20 }), words: /in_channels: expected 1 to 8192, found 100000000000000000000/ },
+    { name: "a large epsilon", bytes: unet({ norm_eps: 2.5 }), words: /norm_eps: .*found 2\.5/ },
+    {
+      name: "an infinite number",
+      bytes: configured("scheduler_config", (_, text) => text.replace(/"beta_end":[^,}]*/, '"beta_end": 1e999')),
+      words: /scheduler_config: .*out of range/,
+    },
+  ];
+}
+
 /** Picture 0 of seed 7 by PyTorch in float64, as `{ddpm, ddim}`: 1000 steps of DDPM, 20 of DDIM; each [1, 28, 28]. */
 export function referenceChain() {
   const { tensors } = parse(readFileSync(fixture("chain/fashion-mnist-reference.safetensors")));

@@ -2,6 +2,7 @@
 
 import { check, equal, meanDifference, openPage, openPaused, progressOf, SHORT, untilState, valuesOf } from "./fixtures.mjs";
 import { referenceChain } from "./models.mjs";
+import { allShaders, compile } from "./shaders.mjs";
 
 /** One seed, one picture, wherever it is computed: DESIGN's bound, pictures on [0, 1]. */
 const TOLERANCE = 1e-4;
@@ -26,19 +27,18 @@ const scrub = (page, index) =>
 export const cases = [
   {
     name: "every shader compiles",
+    seconds: 600,
+    // Of the wrong one.
+    expects: /creating shader module|type of `x`/,
     async run(context) {
       const page = await openPage(context, SHORT);
-      const report = JSON.parse(
-        await page.evaluate(async () => {
-          const module = await import(new URL("ddpm.js", document.baseURI));
-          await module.default({ module_or_path: new URL("ddpm_bg.wasm", document.baseURI) });
-          return module.shader_report();
-        }),
-      );
-      check(report.length > 0, "the report names no shader");
-      const broken = report.filter(({ ok }) => !ok);
-      check(broken.length === 0, broken.map(({ shader, message }) => `${shader}: ${message}`).join("; "));
-      context.note(`${report.length} shaders`);
+      const broken = async (shaders) => (await page.evaluate(compile, shaders)).map(({ name, words }) => `${name}: ${words}`);
+      const shaders = allShaders();
+      check(shaders.length > 0, "there is no shader");
+      equal(await broken(shaders), [], "shaders that this browser refuses");
+      const wgsl = "@compute @workgroup_size(1) fn main() { let x: u32 = 0.5; }";
+      equal((await broken([{ name: "wrong", wgsl, compute: ["main"] }])).length, 1, "shaders refused of one that is wrong");
+      context.note(`${shaders.length} shaders`);
     },
   },
   {

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 /// Module and layer. A module may use those of a smaller number.
-const LAYERS: [(&str, u32); 17] = [
-    ("error", 0),
-    ("spec", 0),
-    ("rng", 0),
+const LAYERS: [(&str, u32); 18] = [
+    ("js", 0),
+    ("error", 1),
+    ("spec", 1),
+    ("rng", 1),
     ("schedule", 10),
     ("diffusion", 11),
     ("dataset", 11),
@@ -25,7 +26,7 @@ const LAYERS: [(&str, u32); 17] = [
 
 /// A crate, and the modules that may name it.
 const RESERVED: [(&str, &[&str]); 4] = [
-    ("wasm_bindgen", &["web"]),
+    ("wasm_bindgen", &["js", "checkpoint", "web"]),
     ("wasm_bindgen_futures", &["web"]),
     ("clap", &["bin"]),
     ("indicatif", &["bin"]),

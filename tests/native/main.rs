@@ -15,6 +15,7 @@ mod checkpoint;
 mod cli;
 mod dataset;
 mod diffusion;
+mod display;
 mod film;
 mod fuzz;
 mod goldens;

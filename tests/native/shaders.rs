@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ddpm::gpu::{Binding, ParamsLayout, Shader, assemble};
+use ddpm::ops::SHADERS;
 use ddpm::ops::chain::{Chain, StepCoefficients};
-use ddpm::ops::{SHADERS, TRAINING_SHADERS};
 use naga::proc::Layouter;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{
@@ -165,13 +165,9 @@ fn problems(shader: &Shader) -> Vec<String> {
     combinations(shader).into_iter().flat_map(of_one).collect()
 }
 
-fn all_shaders() -> impl Iterator<Item = &'static Shader> {
-    SHADERS.iter().chain(TRAINING_SHADERS).copied()
-}
-
 #[test]
 fn shaders_are_what_rust_believes() {
-    for shader in all_shaders() {
+    for shader in SHADERS {
         let problems = problems(shader);
         assert!(problems.is_empty(), "{}: {}", shader.name, problems.join("\n"));
         println!("{}: {} variants", shader.name, combinations(shader).len());
@@ -309,20 +305,14 @@ fn imports(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| line.strip_prefix("//#import ")).map(str::trim)
 }
 
-/// The page draws with this one; no compute shader.
-const RENDER_SHADERS: [&str; 1] = ["display"];
-
 #[test]
 fn every_file_is_a_shader_or_an_include_in_use() {
     let files = wgsl_files("shaders");
-    let known: BTreeSet<&str> = all_shaders().map(|shader| shader.name).collect();
-    assert_eq!(known.len(), all_shaders().count(), "two shaders of one name");
-    let mut stems: BTreeSet<&str> = files.iter().map(|(stem, _)| stem.as_str()).collect();
-    for name in RENDER_SHADERS {
-        stems.remove(name);
-    }
-    assert_eq!(stems, known, "files in shaders/, and the shaders of ops");
-    for shader in all_shaders() {
+    let known: BTreeSet<&str> = SHADERS.iter().map(|shader| shader.name).collect();
+    assert_eq!(known.len(), SHADERS.len(), "two shaders of one name");
+    let stems: BTreeSet<&str> = files.iter().map(|(stem, _)| stem.as_str()).collect();
+    assert_eq!(stems, known, "files in shaders/, and ops::SHADERS");
+    for shader in SHADERS {
         let (_, text) = files.iter().find(|(stem, _)| stem == shader.name).expect("compared above");
         assert_eq!(shader.source, text, "{} is not its file", shader.name);
     }
@@ -333,12 +323,10 @@ fn every_file_is_a_shader_or_an_include_in_use() {
     assert_eq!(used, names, "imports, and files in shaders/include/");
 }
 
-/// The render shader, and those of the tests.
+/// Those of the tests.
 #[test]
 fn shaders_outside_of_ops_are_valid() {
-    let render =
-        wgsl_files("shaders").into_iter().filter(|(stem, _)| RENDER_SHADERS.contains(&stem.as_str()));
-    for (stem, text) in render.chain(wgsl_files("tests/native/shaders")) {
+    for (stem, text) in wgsl_files("tests/native/shaders") {
         let shader = Shader {
             name: "outside",
             source: text.leak(),

@@ -193,7 +193,7 @@ export class Session {
       this.#player ??= await this.#open();
       const bytes = await arriving;
       if (this.#wish.source !== wish.source) return;
-      this.info = JSON.parse(await this.#exclusively((player) => player.load(bytes)));
+      this.info = await this.#exclusively((player) => player.load(bytes));
       this.#loaded = wish.source;
       this.#notify("load", this.info);
     } catch (thrown) {
@@ -221,7 +221,7 @@ export class Session {
     const most = this.info.num_timesteps;
     const steps = Math.min(most, wish.steps ?? (sampler === "ddim" ? DDIM_STEPS : most));
     const options = { count, seed, sampler, steps, eta, label, guidance, view, speed };
-    await this.#exclusively((player) => player.start(JSON.stringify(options)));
+    await this.#exclusively((player) => player.start(options));
     this.#chain = chainOf(wish);
     this.#seed = seed;
     this.#view = view;
@@ -278,8 +278,7 @@ export class Session {
     if (!this.#player || this.#pending) return false;
     const error = this.#player.error();
     if (!error) return false;
-    const { type, message } = JSON.parse(error);
-    this.#fail(new DdpmError(type, message));
+    this.#fail(error);
     return true;
   }
 

@@ -90,6 +90,7 @@ fn main() -> ExitCode {
         Verb::Export(args) => export::run(args),
         Verb::Debug(debug::Verb::Predict(args)) => debug::predict::run(args, adapter),
         Verb::Debug(debug::Verb::Gradients(args)) => debug::gradients::run(args, adapter),
+        Verb::Debug(debug::Verb::Shaders(_)) => debug::shaders::run(),
     }));
     match outcome {
         Ok(Ok(text)) => say(&text),

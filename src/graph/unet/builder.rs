@@ -82,7 +82,7 @@ impl Builder {
     fn conv_layers(&mut self, names: &[&str], out: usize, x: &[TensorId], kernel: u32) -> Vec<Affine> {
         let input = self.channels(x);
         // Attention's projections are stored as matrices, every other convolution with its kernel.
-        let is_matrix = |name: &str| name.contains(".attentions.");
+        let is_matrix = |name: &str| name.split('.').any(|part| part == "attentions");
         names
             .iter()
             .map(|name| {

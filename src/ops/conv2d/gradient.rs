@@ -5,7 +5,7 @@
 //! - d_weight: a product over all output pixels, split where too few workgroups would run.
 //! - d_bias and the added embedding's gradient: sums of d_out over pixels. The residual's is d_out itself.
 
-use super::{Conv2d, Convolution, LayerWeights, blocks, label, texel_tile_quads, weight_quads};
+use super::{Conv2d, Convolution, LayerWeights, blocks, texel_tile_quads, weight_quads};
 use crate::error::Result;
 use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Shader, Texels, Tile, params, wgsl};
 use crate::graph::{self, TensorId};
@@ -153,7 +153,7 @@ struct Operand {
 fn texels(b: &mut Backward<'_, '_, '_>, buffer: &Buffer, purpose: TexelScratch) -> Result<Option<Texels>> {
     match b.r.rec.gpu.tile() {
         Tile::Registers => b.r.copied(buffer, purpose).map(Some),
-        Tile::Naive | Tile::Workgroup { .. } => Ok(None),
+        _ => Ok(None),
     }
 }
 
@@ -171,6 +171,7 @@ fn weight_sizes(
         (op.kernel * op.kernel, op.x.iter().map(|&id| graph.tensor(id).quads()).sum::<u32>());
     // Workgroups without a split, and as many as keep the adapter busy.
     let (workgroups, wanted) = match tile {
+        #[cfg(not(target_arch = "wasm32"))]
         Tile::Naive => (1, 1),
         Tile::Workgroup { size } => {
             ((k_quads * 4).div_ceil(size) * (weight_quads * 4).div_ceil(size) * taps, 256)
@@ -209,7 +210,7 @@ fn record_weights(
     d_out: &Operand,
 ) -> Result<()> {
     let params = weight_sizes(b, op, source, k_offset);
-    let (label, taps) = (label(b.r.graph, op), op.kernel * op.kernel);
+    let (label, taps) = (b.r.graph.layer_name(&op.layers[0]), op.kernel * op.kernel);
     let partials = b.r.partials(u64::from(params.splits) * weights.words as u64)?;
     let x = b.r.activation(source);
     match (b.r.rec.gpu.tile(), &d_out.texels) {
@@ -322,7 +323,7 @@ fn record_input(
     let blocks = transposition.taps * transposition.out_quads * transposition.width;
     let transposed = b.r.transposed(u64::from(blocks) * 16)?;
     let values = b.r.block(weights)?;
-    let label = label(graph, op);
+    let label = graph.layer_name(&op.layers[0]);
     let key = KernelKey::new(&TRANSPOSE_WEIGHTS, "transpose_weights");
     b.r.rec.dispatch_items(label, key, &transposition, &[(&values).into(), (&transposed).into()], blocks)?;
     let turned = match texels(b, &transposed, TexelScratch::Weights)? {

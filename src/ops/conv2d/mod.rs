@@ -163,14 +163,15 @@ fn texel_tile_quads(out_quads: u32) -> u32 {
 /// Quads of a row of the weights to `out_quads` quads of channels: whole tiles where the tiles do not check.
 fn weight_quads(tile: Tile, out_quads: u32) -> u32 {
     match tile {
-        Tile::Naive | Tile::Workgroup { .. } => out_quads,
         Tile::Registers => out_quads.next_multiple_of(texel_tile_quads(out_quads)),
+        _ => out_quads,
     }
 }
 
 /// The kernel of a convolution to `out_quads` quads of channels under `tile`.
 pub(super) fn kernel(tile: Tile, out_quads: u32) -> KernelKey {
     match tile {
+        #[cfg(not(target_arch = "wasm32"))]
         Tile::Naive => KernelKey::new(&CONV2D_NAIVE, "conv2d_naive"),
         Tile::Workgroup { size } => KernelKey { shader: &CONV2D, entry_point: "conv2d", consts: [size, 0] },
         Tile::Registers => {
@@ -182,7 +183,7 @@ pub(super) fn kernel(tile: Tile, out_quads: u32) -> KernelKey {
 
 /// The weights and the bias of a convolution.
 pub(super) fn blocks(graph: &Graph, op: &graph::Conv2d, tile: Tile) -> [Block; 2] {
-    let label = label(graph, op);
+    let label = graph.layer_name(&op.layers[0]);
     let width = weight_quads(tile, graph.tensor(op.out).quads()) * 4;
     let taps = op.kernel * op.kernel;
     [
@@ -191,19 +192,15 @@ pub(super) fn blocks(graph: &Graph, op: &graph::Conv2d, tile: Tile) -> [Block; 2
     ]
 }
 
-fn label<'g>(graph: &'g Graph, op: &graph::Conv2d) -> &'g str {
-    graph.param(op.layers[0].weight).name.trim_end_matches(".weight")
-}
-
 pub(super) fn record(r: &mut Recording<'_, '_>, op: &graph::Conv2d) -> Result<()> {
     let [weights, bias] = blocks(r.graph, op, r.rec.gpu.tile());
     let convolution = Convolution {
-        label: label(r.graph, op),
+        label: r.graph.layer_name(&op.layers[0]),
         sizes: sizes(r, op),
         sources: op.x.iter().map(|&id| r.activation(id)).collect(),
         weights: match r.rec.gpu.tile() {
-            Tile::Naive | Tile::Workgroup { .. } => LayerWeights::Buffer(r.block(&weights)?),
             Tile::Registers => LayerWeights::Texels(r.block_texels(&weights)?),
+            _ => LayerWeights::Buffer(r.block(&weights)?),
         },
         bias: Some(r.block(&bias)?),
         embedding: op.add_embedding.map(|segment| r.activation(segment.tensor)),

@@ -2,7 +2,7 @@
 //! `group_norm_parameters.wgsl` makes of the sums the parameters' gradients and each group's two numbers, and the first
 //! shader again makes of those the input's gradient.
 
-use super::{Settings, block, label, positions, sizes};
+use super::{Settings, block, positions, sizes};
 use crate::error::Result;
 use crate::gpu::{Arg, Binding, KernelKey, Params, Shader, params, wgsl};
 use crate::graph::TensorId;
@@ -112,7 +112,7 @@ pub(in crate::ops) fn record_backward(
     settings: &Settings,
     out: TensorId,
 ) -> Result<()> {
-    let label = label(b.r.graph, settings.layer);
+    let label = b.r.graph.layer_name(&settings.layer);
     let forward = sizes(b.r, x, settings);
     let quads = forward.a_quads + forward.b_quads;
     let (samples, channels) = (forward.samples, forward.groups * forward.group_channels);

@@ -82,11 +82,7 @@ pub(super) struct Settings {
 
 /// γ and β.
 pub(super) fn block(graph: &Graph, layer: Affine) -> Block {
-    Block::norm(graph, label(graph, layer), layer)
-}
-
-fn label(graph: &Graph, layer: Affine) -> &str {
-    graph.param(layer.weight).name.trim_end_matches(".weight")
+    Block::norm(graph, graph.layer_name(&layer), layer)
 }
 
 /// `positions`: where each channel of the concatenation of `x` lies in a pixel's memory, in floats.
@@ -130,7 +126,7 @@ pub(super) fn record(
     settings: &Settings,
     out: TensorId,
 ) -> Result<()> {
-    let label = label(r.graph, settings.layer);
+    let label = r.graph.layer_name(&settings.layer);
     let affine = r.block(&block(r.graph, settings.layer))?;
     let positions = positions(r, label, x)?;
     let params = sizes(r, x, settings);

@@ -1,13 +1,14 @@
-//! Painting on a 2D context what was copied out of the chain's buffer, one copy at a time and never waited for.
+//! Painting on a 2D context what was copied out of the pixels' buffer, one copy at a time and never waited for.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use wasm_bindgen::{Clamped, JsCast};
+use web_sys::{CanvasRenderingContext2d, ImageData, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
 
-use super::Display;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gpu::{Buffer, GpuContext};
+use crate::gpu::{Buffer, GpuContext, Plan};
+use crate::ops::display::Display;
 
 /// A canvas's 2D context, and the copy under way.
 pub(super) struct Copied {
@@ -16,46 +17,62 @@ pub(super) struct Copied {
 
 struct Shared {
     gpu: GpuContext,
-    context: web_sys::CanvasRenderingContext2d,
+    context: CanvasRenderingContext2d,
+    /// Where the pictures are at their own size.
+    small: OffscreenCanvas,
+    small_context: OffscreenCanvasRenderingContext2d,
     state: RefCell<State>,
 }
 
 #[derive(Default)]
 struct State {
-    size: [u32; 2],
     staging: Option<wgpu::Buffer>,
     copying: bool,
     /// What was asked for while a copy was under way; only the last counts.
-    next: Option<(Buffer, Display)>,
+    next: Option<Frame>,
+}
+
+/// A frame to be painted.
+pub(super) struct Frame {
+    /// What draws it.
+    pub(super) plan: Rc<Plan>,
+    /// Where to: `[canvas_height, row]` words of `drawn`.
+    pub(super) pixels: Buffer,
+    /// The grid there: no gaps, no zoom, no padded rows.
+    pub(super) drawn: Display,
+    /// The grid on the canvas.
+    pub(super) shown: Display,
 }
 
 impl Copied {
     pub(super) fn new(gpu: &GpuContext, canvas: &web_sys::HtmlCanvasElement) -> Result<Self> {
+        let none = || Error::new(ErrorKind::NoAdapter, "this canvas has no 2D context to draw with");
         let context = canvas.get_context("2d").ok().flatten().and_then(|c| c.dyn_into().ok());
-        let context = context
-            .ok_or_else(|| Error::new(ErrorKind::NoAdapter, "this canvas has no 2D context to draw with"))?;
-        let shared = Shared { gpu: gpu.clone(), context, state: RefCell::default() };
+        let small = OffscreenCanvas::new(1, 1).map_err(|_| none())?;
+        let small_context = small.get_context("2d").ok().flatten().and_then(|c| c.dyn_into().ok());
+        let shared = Shared {
+            gpu: gpu.clone(),
+            context: context.ok_or_else(none)?,
+            small,
+            small_context: small_context.ok_or_else(none)?,
+            state: RefCell::default(),
+        };
         Ok(Self { shared: Rc::new(shared) })
     }
 
-    /// A canvas of `[width, height]` pixels.
-    pub(super) fn configure(&mut self, size: [u32; 2]) {
-        self.shared.state.borrow_mut().size = size;
-    }
-
-    /// Paints the pictures in `values` as soon as they are copied.
-    pub(super) fn draw(&mut self, values: &Buffer, params: &Display) {
-        copy(&self.shared, values, params);
+    /// Draws and paints `frame`, as soon as it is copied.
+    pub(super) fn paint(&self, frame: Frame) {
+        copy(&self.shared, frame);
     }
 }
 
-fn copy(shared: &Rc<Shared>, values: &Buffer, params: &Display) {
+fn copy(shared: &Rc<Shared>, frame: Frame) {
     let mut state = shared.state.borrow_mut();
     if state.copying {
-        state.next = Some((values.clone(), *params));
+        state.next = Some(frame);
         return;
     }
-    let bytes = u64::from(params.samples * params.width * params.height * params.stride) * 4;
+    let bytes = u64::from(frame.drawn.row * frame.drawn.canvas_height) * 4;
     let device = shared.gpu.device();
     let staging = match state.staging.take() {
         Some(staging) if staging.size() == bytes => staging,
@@ -67,15 +84,16 @@ fn copy(shared: &Rc<Shared>, values: &Buffer, params: &Display) {
         }),
     };
     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-    encoder.copy_buffer_to_buffer(values.raw(), 0, &staging, 0, bytes);
+    frame.plan.encode(&shared.gpu, &mut encoder);
+    encoder.copy_buffer_to_buffer(frame.pixels.raw(), 0, &staging, 0, bytes);
     shared.gpu.queue().submit([encoder.finish()]);
     state.copying = true;
-    let (shared, params, mapped) = (shared.clone(), *params, staging.clone());
+    let (shared, mapped) = (shared.clone(), staging.clone());
     staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
         if result.is_ok()
-            && let Ok(values) = mapped.slice(..).get_mapped_range()
+            && let Ok(pixels) = mapped.slice(..).get_mapped_range()
         {
-            paint(&shared, &params, bytemuck::cast_slice(&values));
+            paint(&shared, &pixels, &frame.drawn, &frame.shown);
         }
         mapped.unmap();
         let next = {
@@ -84,47 +102,39 @@ fn copy(shared: &Rc<Shared>, values: &Buffer, params: &Display) {
             state.staging = Some(mapped);
             state.next.take()
         };
-        if let Some((values, params)) = next {
-            copy(&shared, &values, &params);
+        if let Some(frame) = next {
+            copy(&shared, frame);
         }
     });
 }
 
-fn paint(shared: &Shared, params: &Display, values: &[f32]) {
-    let [width, height] = shared.state.borrow().size;
-    let rgba = rgba(params, values, width, height);
-    let image = web_sys::ImageData::new_with_u8_clamped_array_and_sh(Clamped(&rgba), width, height);
-    if let Ok(image) = image {
-        // Painting fails only on a canvas that is gone.
-        let _ = shared.context.put_image_data(&image, 0.0, 0.0);
+fn paint(shared: &Shared, pixels: &[u8], drawn: &Display, shown: &Display) {
+    let [width, height] = [drawn.canvas_width, drawn.canvas_height];
+    if [shared.small.width(), shared.small.height()] != [width, height] {
+        shared.small.set_width(width);
+        shared.small.set_height(height);
     }
-}
-
-/// What `shaders/display.wgsl` computes for each pixel of the canvas.
-fn rgba(params: &Display, values: &[f32], width: u32, height: u32) -> Vec<u8> {
-    let mut out = vec![0; (width * height * 4) as usize];
-    let shade = |value: f32| ((value * params.gain).mul_add(127.5, 127.5)).clamp(0.0, 255.0).round() as u8;
-    let (zoom, stride) = (params.zoom as usize, params.stride as usize);
-    for (sample, picture) in
-        values.chunks_exact((params.width * params.height * params.stride) as usize).enumerate()
-    {
-        let (column, row) = (sample as u32 % params.columns, sample as u32 / params.columns);
-        let left = column * (params.width * params.zoom + params.gap);
-        let top = row * (params.height * params.zoom + params.gap);
-        for (y, line) in picture.chunks_exact(params.width as usize * stride).enumerate() {
-            let mut pixels = Vec::with_capacity(params.width as usize * zoom * 4);
-            for pixel in line.chunks_exact(stride) {
-                let rgb = if params.channels < 3 { [pixel[0]; 3] } else { [pixel[0], pixel[1], pixel[2]] };
-                let [r, g, b] = rgb.map(shade);
-                (0..zoom).for_each(|_| pixels.extend([r, g, b, 255]));
-            }
-            for dy in 0..zoom {
-                let start = (((top as usize + y * zoom + dy) * width as usize) + left as usize) * 4;
-                if let Some(to) = out.get_mut(start..start + pixels.len()) {
-                    to.copy_from_slice(&pixels);
-                }
-            }
-        }
+    let Ok(image) = ImageData::new_with_u8_clamped_array_and_sh(Clamped(pixels), width, height) else {
+        return;
+    };
+    // Painting fails only on a canvas that is gone.
+    let _ = shared.small_context.put_image_data(&image, 0.0, 0.0);
+    shared.context.set_image_smoothing_enabled(false);
+    let (width, height) = (f64::from(shown.width), f64::from(shown.height));
+    let (zoom, gap) = (f64::from(shown.zoom), f64::from(shown.gap));
+    for sample in 0..shown.samples {
+        let column = f64::from(sample % shown.columns);
+        let row = f64::from(sample / shown.columns);
+        let _ = shared.context.draw_image_with_offscreen_canvas_and_sw_and_sh_and_dx_and_dy_and_dw_and_dh(
+            &shared.small,
+            column * width,
+            row * height,
+            width,
+            height,
+            column * (width * zoom + gap),
+            row * (height * zoom + gap),
+            width * zoom,
+            height * zoom,
+        );
     }
-    out
 }

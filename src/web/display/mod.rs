@@ -1,49 +1,25 @@
 //! The canvas: where its pictures go, and two ways to paint them.
 //!
-//! On a GPU a render pass reads the chain's buffer ([`presented`]). On a CPU adapter the pictures are in the CPU's memory
-//! anyway: they are copied out without waiting and painted on a 2D context ([`copied`]), because headless Chromium loses
-//! its device when a WebGPU canvas is presented from SwiftShader.
+//! A kernel ([`display`]) writes pixels from the chain's buffer. On a GPU they are the canvas's, copied into its texture
+//! ([`presented`]), and never leave it. On a CPU adapter they are in the CPU's memory anyway: as many as the pictures have
+//! are copied out without waiting, and painted larger on a 2D context ([`copied`]), because headless Chromium loses its
+//! device when a WebGPU canvas is presented from SwiftShader.
 
 mod copied;
 mod presented;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::gpu::{Buffer, GpuContext, params};
-use copied::Copied;
-use presented::Presented;
+use std::rc::Rc;
 
-params! {
-    /// The grid; the fields are explained in `shaders/display.wgsl`.
-    pub struct Display {
-        /// Pictures a row.
-        columns: u32,
-        /// Pictures.
-        samples: u32,
-        /// A picture's width.
-        width: u32,
-        /// A picture's height.
-        height: u32,
-        /// Canvas pixels for each of a picture's.
-        zoom: u32,
-        /// Canvas pixels between pictures.
-        gap: u32,
-        /// Channels.
-        channels: u32,
-        /// Floats of a pixel.
-        stride: u32,
-        /// Floats before the first picture.
-        offset: u32,
-        /// Contrast.
-        gain: f32,
-        /// Unused.
-        pad0: u32,
-        /// Unused.
-        pad1: u32,
-    }
-}
+use crate::error::{Error, ErrorKind, Result};
+use crate::gpu::{Buffer, GpuContext, Plan, Recorder};
+use crate::ops::display::{self, Display};
+use copied::{Copied, Frame};
+use presented::Presented;
 
 /// The canvas is at least this wide where the pictures are small.
 const TARGET_WIDTH: u32 = 720;
+/// Rows of pixels begin at multiples of this, so that they can be copied into a texture.
+const ROW_PIXELS: u32 = 256 / 4;
 
 enum Painter {
     Presented(Presented),
@@ -52,10 +28,18 @@ enum Painter {
 
 /// A canvas and the grid of pictures on it.
 pub(super) struct Screen {
+    gpu: GpuContext,
     canvas: web_sys::HtmlCanvasElement,
-    params: Display,
     most: u32,
     painter: Painter,
+    /// The grid on the canvas.
+    params: Display,
+    /// The grid that the kernel draws: the canvas's, or one without gaps and zoom for the CPU to enlarge.
+    drawn: Display,
+    /// Its pixels: `[canvas_height, row]` words; none before the first [`Self::resize`].
+    pixels: Option<Buffer>,
+    /// What draws a buffer with a gain; all that were asked for since the last [`Self::resize`].
+    plans: Vec<(wgpu::Buffer, f32, Rc<Plan>)>,
 }
 
 impl Screen {
@@ -73,29 +57,75 @@ impl Screen {
             let surface = instance.create_surface(target).map_err(|e| {
                 Error::new(ErrorKind::NoAdapter, format!("this canvas cannot be drawn on with WebGPU: {e}"))
             })?;
-            Painter::Presented(Presented::new(&gpu, surface, &adapter)?)
+            Painter::Presented(Presented::new(&gpu, surface, &adapter))
         };
-        let most = gpu.device().limits().max_texture_dimension_2d;
-        Ok((gpu, Self { canvas: canvas.clone(), params: Display::default(), most, painter }))
+        let bgra = matches!(&painter, Painter::Presented(painter) if painter.is_bgra());
+        let screen = Self {
+            gpu: gpu.clone(),
+            canvas: canvas.clone(),
+            most: gpu.device().limits().max_texture_dimension_2d,
+            painter,
+            params: Display { bgra: bgra.into(), ..Display::default() },
+            drawn: Display::default(),
+            pixels: None,
+            plans: Vec::new(),
+        };
+        Ok((gpu, screen))
     }
 
     /// Sets the grid of `samples` pictures and the canvas's size to a whole multiple of it.
-    pub(super) fn resize(&mut self, [height, width, channels]: [u32; 3], samples: u32, stride: u32) {
+    ///
+    /// # Errors
+    /// If the canvas's pixels do not fit a buffer.
+    pub(super) fn resize(
+        &mut self,
+        [height, width, channels]: [u32; 3],
+        samples: u32,
+        stride: u32,
+    ) -> Result<()> {
         let columns = columns(samples);
         let rows = samples.div_ceil(columns);
         let largest = (self.most / (rows * height).max(columns * width)).max(1);
         let zoom = (TARGET_WIDTH / (columns * width)).clamp(1, largest);
         let gap = if columns * width * zoom >= 240 { 4 } else { 1 };
-        self.params =
-            Display { columns, samples, width, height, zoom, gap, channels, stride, ..Display::default() };
         let side = |cells: u32, size: u32| (cells * (size * zoom + gap) - gap).clamp(1, self.most);
-        let size = [side(columns, width), side(rows, height)];
-        self.canvas.set_width(size[0]);
-        self.canvas.set_height(size[1]);
-        match &mut self.painter {
-            Painter::Presented(painter) => painter.configure(size),
-            Painter::Copied(painter) => painter.configure(size),
+        let canvas_width = side(columns, width);
+        let canvas_height = side(rows, height);
+        self.params = Display {
+            columns,
+            samples,
+            width,
+            height,
+            zoom,
+            gap,
+            channels,
+            stride,
+            canvas_width,
+            canvas_height,
+            row: canvas_width.next_multiple_of(ROW_PIXELS),
+            ..self.params
+        };
+        self.drawn = match self.painter {
+            Painter::Presented(_) => self.params,
+            Painter::Copied(_) => Display {
+                zoom: 1,
+                gap: 0,
+                canvas_width: columns * width,
+                canvas_height: rows * height,
+                row: columns * width,
+                ..self.params
+            },
+        };
+        let pixels = u64::from(self.drawn.row) * u64::from(self.drawn.canvas_height);
+        let pixels = self.gpu.buffer("canvas", pixels)?;
+        self.canvas.set_width(canvas_width);
+        self.canvas.set_height(canvas_height);
+        self.plans.clear();
+        if let Painter::Presented(painter) = &self.painter {
+            painter.configure(&self.params);
         }
+        self.pixels = Some(pixels);
+        Ok(())
     }
 
     pub(super) fn columns(&self) -> u32 {
@@ -107,12 +137,31 @@ impl Screen {
     }
 
     /// Draws the pictures in `values`, times `gain`.
-    pub(super) fn draw(&mut self, values: &Buffer, gain: f32) {
-        let params = Display { gain, ..self.params };
-        match &mut self.painter {
-            Painter::Presented(painter) => painter.draw(values, &params),
-            Painter::Copied(painter) => painter.draw(values, &params),
+    ///
+    /// # Errors
+    /// If the kernel cannot be recorded.
+    pub(super) fn draw(&mut self, values: &Buffer, gain: f32) -> Result<()> {
+        let Some(pixels) = self.pixels.clone() else { return Ok(()) };
+        let plan = self.plan(values, gain, &pixels)?;
+        match &self.painter {
+            Painter::Presented(painter) => painter.paint(&plan, &pixels, &self.params),
+            Painter::Copied(painter) => {
+                painter.paint(Frame { plan, pixels, drawn: self.drawn, shown: self.params })
+            }
         }
+        Ok(())
+    }
+
+    fn plan(&mut self, values: &Buffer, gain: f32, pixels: &Buffer) -> Result<Rc<Plan>> {
+        let known = self.plans.iter().find(|(buffer, at_gain, _)| buffer == values.raw() && *at_gain == gain);
+        if let Some((.., plan)) = known {
+            return Ok(plan.clone());
+        }
+        let mut rec = Recorder::new(&self.gpu);
+        display::record(&mut rec, &Display { gain, ..self.drawn }, values, pixels)?;
+        let plan = Rc::new(rec.finish());
+        self.plans.push((values.raw().clone(), gain, plan.clone()));
+        Ok(plan)
     }
 }
 

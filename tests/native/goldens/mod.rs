@@ -2,6 +2,7 @@
 
 mod configurations;
 mod gradients;
+mod training;
 
 use std::borrow::Cow;
 

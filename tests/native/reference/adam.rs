@@ -55,6 +55,7 @@ pub fn update_ema(decay: f64, ema: &mut [f64], param: &[f64]) {
 mod tests {
     use super::*;
     use crate::compare::{assert_fails, assert_max_abs};
+    use crate::fixtures::Fixture;
 
     const ADAM: AdamW = AdamW { lr: 2e-4, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0 };
 
@@ -112,5 +113,32 @@ mod tests {
         }
         let left = 0.9_f64.powi(10);
         assert_max_abs("ema", &ema, &[3.0 - 2.0 * left, 4.0 - 6.0 * left], 1e-14);
+    }
+    /// The elements of a tensor of tests/fixtures/train/optimiser.safetensors after every step, one step after the other.
+    fn run_fixture(fixture: &Fixture, tensor: &str, weight_decay: f64) -> Vec<f64> {
+        let mut param = fixture.f64(&format!("start/{tensor}")).data;
+        let mut moments = Moments::zeros(param.len());
+        let gradients = fixture.f64(&format!("gradients/{tensor}"));
+        let after = fixture.f64("lr").data.into_iter().enumerate().flat_map(|(i, lr)| {
+            let adam = AdamW { lr, weight_decay, ..ADAM };
+            adam.step(i as u32 + 1, &mut param, gradients.row(i), &mut moments);
+            param.clone()
+        });
+        after.collect()
+    }
+
+    /// `torch.optim.Adam` and `torch.optim.AdamW`, with gradients from 1e-11 to 10, some of them near eps, and zeros.
+    #[test]
+    fn pytorch_steps() {
+        let fixture = Fixture::load("train/optimiser.safetensors");
+        for (optimiser, weight_decay, wrong_decay) in [("adam", 0.0, 0.1), ("adamw", 0.1, 0.0)] {
+            for tensor in ["a", "b"] {
+                let name = format!("{optimiser}/{tensor}");
+                let want = fixture.f64(&name).data;
+                assert_max_abs(&name, &run_fixture(&fixture, tensor, weight_decay), &want, 1e-14);
+                let spoilt = run_fixture(&fixture, tensor, wrong_decay);
+                assert_fails(&name, || assert_max_abs("spoilt", &spoilt, &want, 1e-14));
+            }
+        }
     }
 }

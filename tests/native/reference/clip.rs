@@ -14,7 +14,8 @@ pub fn clip_norm(gradients: &mut BTreeMap<String, Vec<f64>>, max_norm: f64) -> f
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::assert_max_abs;
+    use crate::compare::{assert_fails, assert_max_abs};
+    use crate::fixtures::Fixture;
 
     /// √(3² + 4² + 12²) = 13.
     #[test]
@@ -38,5 +39,25 @@ mod tests {
         let mut zeros = BTreeMap::from([("a".to_owned(), vec![0.0; 3])]);
         assert_eq!(clip_norm(&mut zeros, 1.0), 0.0);
         assert_eq!(zeros["a"], [0.0; 3]);
+    }
+    /// `torch.nn.utils.clip_grad_norm_` at 1, of gradients below it, above it, and zero.
+    #[test]
+    fn pytorch_clips() {
+        let fixture = Fixture::load("train/optimiser.safetensors");
+        let row = |name: &str, step| fixture.f64(name).row(step).to_vec();
+        for (step, &norm) in fixture.f64("norms").data.iter().enumerate() {
+            let mut gradients = BTreeMap::from(
+                ["a", "b"].map(|name| (name.to_owned(), row(&format!("gradients/{name}"), step))),
+            );
+            let before = gradients.clone();
+            assert_max_abs("norm", &[clip_norm(&mut gradients, 1.0)], &[norm], 1e-14);
+            for (name, found) in &gradients {
+                let want = row(&format!("clipped/{name}"), step);
+                assert_max_abs(name, found, &want, 1e-14);
+                if norm > 1.0 {
+                    assert_fails(name, || assert_max_abs("not clipped", &before[name], &want, 1e-14));
+                }
+            }
+        }
     }
 }

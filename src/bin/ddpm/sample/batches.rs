@@ -155,5 +155,5 @@ pub fn encode_film(frames: &[Raster]) -> Result<Vec<u8>> {
         film.push(frame, FRAME_TIME)?;
     }
     film.push(last, LAST_FRAME_TIME)?;
-    film.finish()
+    Ok(film.finish())
 }

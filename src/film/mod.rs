@@ -3,14 +3,15 @@
 //! Grey films are exact: their palette is the 256 greys. Each frame of an RGB film has a palette of its own, chosen by
 //! median cut over colours of five bits a channel, without dithering.
 
-use gif::{Encoder, EncodingError, Frame, Repeat};
+mod gif;
 
 use crate::error::{Error, Result};
 use crate::picture::Raster;
+use gif::{Gif, Palette};
 
 /// A film being made, played again and again.
 pub struct Film {
-    encoder: Encoder<Vec<u8>>,
+    gif: Gif,
     size: [u16; 2],
     channels: u32,
 }
@@ -27,11 +28,10 @@ impl Film {
                 first.width, first.height
             )));
         };
-        let greys: Vec<u8> = (0..=255).flat_map(|grey| [grey; 3]).collect();
-        let palette: &[u8] = if first.channels == 1 { &greys } else { &[] };
-        let mut encoder = Encoder::new(Vec::new(), width, height, palette).map_err(failed)?;
-        encoder.set_repeat(Repeat::Infinite).map_err(failed)?;
-        Ok(Self { encoder, size: [width, height], channels: first.channels })
+        let size = [width, height];
+        let greys: Palette = std::array::from_fn(|ix| (ix / 3) as u8);
+        let gif = Gif::new(size, (first.channels == 1).then_some(&greys));
+        Ok(Self { gif, size, channels: first.channels })
     }
 
     /// Adds a frame, shown for `hundredths` of a second.
@@ -46,28 +46,17 @@ impl Film {
                 self.channels, raster.width, raster.height, raster.channels
             )));
         }
-        let mut frame = Frame { delay: hundredths, width, height, ..Frame::default() };
         if self.channels == 1 {
-            frame.buffer = raster.pixels.as_slice().into();
-        } else {
-            let (palette, indices) = median_cut(&raster.pixels);
-            frame.palette = Some(palette);
-            frame.buffer = indices.into();
+            return self.gif.push(None, &raster.pixels, hundredths);
         }
-        self.encoder.write_frame(&frame).map_err(failed)
+        let (palette, indices) = median_cut(&raster.pixels);
+        self.gif.push(Some(&palette), &indices, hundredths)
     }
 
     /// The GIF's bytes.
-    ///
-    /// # Errors
-    /// None is known; the encoder's type has them.
-    pub fn finish(self) -> Result<Vec<u8>> {
-        self.encoder.into_inner().map_err(failed)
+    pub fn finish(self) -> Vec<u8> {
+        self.gif.finish()
     }
-}
-
-fn failed(error: EncodingError) -> Error {
-    Error::input(format!("the film cannot be encoded ({error})"))
 }
 
 /// Values of a channel that are told apart.
@@ -89,7 +78,7 @@ struct Cut {
 }
 
 /// At most 256 colours for RGB `pixels`, and the index of each pixel's.
-fn median_cut(pixels: &[u8]) -> (Vec<u8>, Vec<u8>) {
+fn median_cut(pixels: &[u8]) -> (Palette, Vec<u8>) {
     let bin_of = |pixel: &[u8]| pixel.iter().fold(0, |bin, byte| bin * LEVELS + usize::from(byte >> 3));
     let mut table = vec![Bin::default(); LEVELS * LEVELS * LEVELS];
     for pixel in pixels.chunks_exact(3) {
@@ -114,9 +103,9 @@ fn median_cut(pixels: &[u8]) -> (Vec<u8>, Vec<u8>) {
         cuts.push(Cut::new(&table, &bins, middle, end));
     }
 
-    let mut palette = Vec::with_capacity(cuts.len() * 3);
+    let mut palette = [0; 3 * 256];
     let mut index_of = vec![0; table.len()];
-    for (cut, index) in cuts.iter().zip(0..=u8::MAX) {
+    for ((cut, index), colour) in cuts.iter().zip(0..=u8::MAX).zip(palette.chunks_exact_mut(3)) {
         let (mut count, mut sum) = (0, [0; 3]);
         for &ix in &bins[cut.start..cut.end] {
             let bin = table[usize::from(ix)];
@@ -124,7 +113,7 @@ fn median_cut(pixels: &[u8]) -> (Vec<u8>, Vec<u8>) {
             sum = [0, 1, 2].map(|channel| sum[channel] + bin.sum[channel]);
             index_of[usize::from(ix)] = index;
         }
-        palette.extend(sum.map(|sum: u64| ((sum + count / 2) / count.max(1)) as u8));
+        colour.copy_from_slice(&sum.map(|sum: u64| ((sum + count / 2) / count.max(1)) as u8));
     }
     (palette, pixels.chunks_exact(3).map(|pixel| index_of[bin_of(pixel)]).collect())
 }

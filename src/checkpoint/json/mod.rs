@@ -1,5 +1,15 @@
 //! JSON objects from files that nobody vouches for: parsing within a memory budget, and typed fields whose errors
 //! name the key, what was expected and what was found.
+//!
+//! Text becomes a tree, and a tree text, by `serde_json` natively and by the browser's `JSON` in a page; what a tree says
+//! is decided here for both.
+
+#[cfg(target_arch = "wasm32")]
+#[path = "browser.rs"]
+mod text;
+#[cfg(not(target_arch = "wasm32"))]
+#[path = "native.rs"]
+mod text;
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -26,17 +36,19 @@ pub(super) fn parse_object(text: &str) -> Result<Map<String, Value>> {
             text.len()
         )));
     }
-    match serde_json::from_str(text) {
+    match text::parse(text) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(other) => Err(Error::load(format!("expected a JSON object, found {}", shown_json(&other)))),
         Err(error) => {
+            let error = shown(&error);
             Err(Error::load(format!("expected a JSON object, found text that is not JSON ({error})")))
         }
     }
 }
 
-/// An upper bound of what `serde_json` allocates for `text`: a map's first node for each `{`, a vector's first four
-/// elements for each `[`, a map entry for each `:`, growth for each `,`, and the strings with their scratch space.
+/// An upper bound of what a tree of `text` and `serde_json`'s way to it allocate: a map's first node for each `{`, a vector's
+/// first four elements for each `[`, a map entry for each `:`, growth for each `,`, and the strings with their scratch
+/// space. (What a browser's parser takes on the way is its own.)
 fn parse_cost(text: &str) -> usize {
     let structure = |byte| match byte {
         b'{' => 700,
@@ -65,7 +77,7 @@ pub(super) fn shown(text: &str) -> String {
 
 /// `value` as an error message can repeat it.
 fn shown_json(value: &Value) -> String {
-    shown(&serde_json::to_string(value).unwrap_or_default())
+    shown(&text::write(value))
 }
 
 /// The typed fields of one JSON object; a key that is missing has the default that diffusers gives it.
@@ -170,6 +182,8 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// A whole number, be it written as 3 or as 3.0: a browser does not tell them apart.
 fn whole(value: &Value, range: &RangeInclusive<u32>) -> Option<u32> {
-    value.as_u64().and_then(|number| u32::try_from(number).ok()).filter(|number| range.contains(number))
+    let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
+    ((*range.start()).into()..=(*range.end()).into()).contains(&number).then_some(number as u32)
 }
