@@ -27,7 +27,7 @@ fn kill(scratch: &Scratch, run: &str, options: &str, kills: u32, whole: Duration
     let mut killed = 0;
     while killed < kills {
         let mut child = scratch.spawn(&line);
-        std::thread::sleep(whole.mul_f64(0.1 + 0.5 * share(killed)));
+        std::thread::sleep(whole.mul_f64(0.08 + 0.4 * share(killed)));
         child.kill().expect("killed");
         let output = child.wait_with_output().expect("an end");
         if output.status.success() {
