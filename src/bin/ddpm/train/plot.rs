@@ -60,13 +60,20 @@ fn svg_of(
         .configure_mesh()
         .light_line_style(TRANSPARENT)
         .x_desc("steps")
+        // Enough for the digits between the powers of ten.
+        .y_labels(30)
         .y_desc("loss (mean squared error)")
+        .x_label_formatter(&|step| format!("{step:.0}"))
+        // Without the last digits of 0.30000000000000004.
+        .y_label_formatter(&|loss| ((loss * 1e6).round() / 1e6).to_string())
         .draw()?;
     for (name, colour, points) in curves.iter().filter(|(_, _, points)| !points.is_empty()) {
         let positive = points.iter().copied().filter(|(_, loss)| *loss > 0.0);
         let colour = *colour;
+        // A curve of few points is hard to see without.
+        let dot = if points.len() < 50 { 3 } else { 0 };
         chart
-            .draw_series(LineSeries::new(positive, colour.stroke_width(2)))?
+            .draw_series(LineSeries::new(positive, colour.stroke_width(2)).point_size(dot))?
             .label(*name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour));
     }
