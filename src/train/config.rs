@@ -23,8 +23,8 @@ pub struct RunConfig {
     /// The process; the paper's, where the table is missing.
     #[serde(default)]
     pub diffusion: DiffusionSpec,
-    /// The optimiser and its numbers; what is missing is as in the paper.
-    #[serde(default)]
+    /// The optimiser and its numbers; what is missing is as in the paper, but for a micro-batch that is yet to be chosen.
+    #[serde(default = "default_training")]
     pub training: TrainSpec,
     /// What is written when.
     #[serde(default)]
@@ -54,6 +54,10 @@ pub struct DataConfig {
     /// Leave out pictures that cannot be read.
     #[serde(default)]
     pub skip_bad: bool,
+}
+
+fn default_training() -> TrainSpec {
+    TrainSpec { micro_batch: 0, ..TrainSpec::default() }
 }
 
 fn default_label_dropout() -> f64 {
@@ -128,8 +132,9 @@ impl RunConfig {
     /// The `config.toml`: the same text for the same run.
     ///
     /// # Errors
-    /// If a number is larger than TOML's.
+    /// If it makes no sense, as [`Self::validate`] says it.
     pub fn to_toml(&self) -> Result<String> {
+        self.validate()?;
         toml::to_string(self)
             .map_err(|error| Error::input(format!("config.toml: cannot be written ({error})")))
     }
@@ -144,6 +149,12 @@ impl RunConfig {
         let training = &self.training;
         let micro_batch = if training.micro_batch == 0 { training.batch_size } else { training.micro_batch };
         TrainSpec { micro_batch, ..training.clone() }.validate()?;
+        if i64::try_from(training.seed).is_err() {
+            return Err(Error::input(format!(
+                "seed: expected less than 2^63, as whole numbers are in TOML, found {}",
+                training.seed
+            )));
+        }
         for (key, value) in [("label_dropout", self.data.label_dropout), ("held_out", self.data.held_out)] {
             if !(0.0..=1.0).contains(&value) {
                 return Err(Error::input(format!("{key}: expected 0 to 1, found {value}")));
@@ -236,12 +247,15 @@ impl RunConfig {
     }
 
     /// The first key in which this and `other` are not one run, and both values; what they write when does not matter.
-    pub fn difference(&self, other: &Self) -> Option<String> {
-        let table = |config: &Self| {
+    ///
+    /// # Errors
+    /// If one of them makes no sense.
+    pub fn difference(&self, other: &Self) -> Result<Option<String>> {
+        let table = |config: &Self| -> Result<toml::Table> {
             let config = Self { output: OutputConfig::default(), ..config.clone() };
-            toml::Table::try_from(config).unwrap_or_default()
+            toml::from_str(&config.to_toml()?).map_err(|error| Error::input(error.to_string()))
         };
-        first_difference("", &table(self), &table(other))
+        Ok(first_difference("", &table(self)?, &table(other)?))
     }
 }
 

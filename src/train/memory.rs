@@ -14,6 +14,8 @@ pub struct MemoryEstimate {
     pub fixed: u64,
     /// For each sample of the micro-batch.
     pub per_sample: u64,
+    /// For each sample, in the largest single buffer.
+    pub largest: u64,
 }
 
 impl MemoryEstimate {
@@ -34,12 +36,13 @@ impl MemoryEstimate {
         // x_0 and the noise.
         let pictures = 2 * bytes(graph.input());
         let mut per_sample = activations + gradients(graph) + pictures + kept + largest_scores;
+        let largest = (0..graph.tensors.len()).map(|ix| bytes(TensorId(ix))).max().unwrap_or(0);
         if tile == Tile::Registers {
             // An operation's input and its output's gradient as texels.
-            let largest = (0..graph.tensors.len()).map(|ix| bytes(TensorId(ix))).max().unwrap_or(0);
             per_sample += 2 * largest + 2 * largest_scores;
         }
-        Self { fixed: BYTES_PER_PARAMETER * graph.num_parameters(), per_sample }
+        let fixed = BYTES_PER_PARAMETER * graph.num_parameters();
+        Self { fixed, per_sample, largest: largest.max(largest_scores) }
     }
 
     /// With a micro-batch of `samples`.
@@ -47,17 +50,23 @@ impl MemoryEstimate {
         self.fixed + self.per_sample * u64::from(samples)
     }
 
-    /// The largest divisor of `batch_size` that fits `budget` bytes as a micro-batch.
+    /// The largest divisor of `batch_size` that as a micro-batch fits `budget` bytes, and `buffer` bytes in each buffer.
     ///
     /// # Errors
     /// If not even one sample fits.
-    pub fn micro_batch(&self, batch_size: u32, budget: u64) -> Result<u32> {
-        let fits = |samples: &u32| batch_size.is_multiple_of(*samples) && self.bytes(*samples) <= budget;
+    pub fn micro_batch(&self, batch_size: u32, budget: u64, buffer: u64) -> Result<u32> {
+        let fits = |samples: &u32| {
+            batch_size.is_multiple_of(*samples)
+                && self.bytes(*samples) <= budget
+                && self.largest * u64::from(*samples) <= buffer
+        };
         (1..=batch_size).rev().find(fits).ok_or_else(|| {
             Error::input(format!(
-                "training: expected {} MiB of memory at least, for micro-batches of 1, found a limit of {} MiB",
+                "memory: expected {} MiB at least, and {} in one buffer, for micro-batches of 1, found limits of {} and {}",
                 self.bytes(1).div_ceil(1 << 20),
-                budget >> 20
+                self.largest.div_ceil(1 << 20),
+                budget >> 20,
+                buffer >> 20
             ))
         })
     }

@@ -3,7 +3,9 @@
 mod bad_input;
 mod export;
 mod files;
+mod gradients;
 mod sample;
+mod train;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -32,14 +34,19 @@ impl Scratch {
         Self(folder)
     }
 
-    /// Runs `ddpm` with the words of `line` as arguments.
-    fn ddpm(&self, line: &str) -> Output {
+    /// `ddpm` with the words of `line` as arguments, to be run.
+    fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ddpm"));
         command.current_dir(&self.0).args(line.split_whitespace());
         if let (Ok(adapter), false) = (std::env::var("DDPM_ADAPTER"), line.contains("--adapter")) {
             command.args(["--adapter", &adapter]);
         }
-        command.output().expect("ddpm runs")
+        command
+    }
+
+    /// Runs `ddpm` with the words of `line` as arguments.
+    fn ddpm(&self, line: &str) -> Output {
+        self.command(line).output().expect("ddpm runs")
     }
 
     /// As [`Self::ddpm`], of a line that must succeed; what it says.
@@ -143,7 +150,8 @@ fn info_tells_of_adapters_and_models() {
 #[test]
 fn every_verb_has_an_example() {
     let scratch = Scratch::new("help", &[]);
-    for verb in ["", "sample", "noise", "info", "pack", "export", "debug predict"] {
+    for verb in ["", "sample", "train", "noise", "info", "pack", "export", "debug predict", "debug gradients"]
+    {
         let text = scratch.succeed(&format!("{verb} --help"));
         let example =
             text.split("Example").nth(1).unwrap_or_else(|| panic!("ddpm {verb}: no example in\n{text}"));

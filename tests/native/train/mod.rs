@@ -1,8 +1,12 @@
 //! Training: its kernels, its steps against PyTorch's, that it goes on as if nothing had happened, that it learns.
 
+mod config;
 mod initial;
 mod kernels;
 mod learning;
+mod memory;
+mod presets;
+mod state_file;
 mod steps;
 mod trajectory;
 

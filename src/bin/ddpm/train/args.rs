@@ -154,8 +154,7 @@ pub struct TrainingArgs {
     pub clip: Option<f64>,
 
     /// The seed of everything that is drawn [default: 0].
-    // TOML's whole numbers have 63 bits.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(..1 << 63))]
+    #[arg(long)]
     pub seed: Option<u64>,
 }
 

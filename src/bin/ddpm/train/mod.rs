@@ -138,8 +138,9 @@ fn micro_batch(
 ) -> Result<u32> {
     let gib = memory.unwrap_or(if gpu.adapter().cpu { CPU_MEMORY } else { GPU_MEMORY });
     let budget = (gib * f64::from(1 << 30)) as u64;
-    let chosen = estimate.micro_batch(config.training.batch_size, budget);
-    chosen.map_err(|error| error.within("--memory"))
+    let limits = gpu.device().limits();
+    let buffer = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+    estimate.micro_batch(config.training.batch_size, budget, buffer)
 }
 
 /// The state in `folder`, if it is there, checked against what is wanted: `wanted` and `origin`.
@@ -156,7 +157,7 @@ fn read_state(
             "{folder}: to go on as if never stopped, {difference}; --force goes on all the same"
         )))
     };
-    if !force && let Some(difference) = saved.difference(wanted) {
+    if !force && let Some(difference) = saved.difference(wanted)? {
         return refused(difference);
     }
     if !folder.state().is_file() {

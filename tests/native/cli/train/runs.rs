@@ -1,0 +1,76 @@
+//! What a run leaves in its folder.
+
+use ddpm::checkpoint::{Weights, folder};
+
+use super::super::super::compare::assert_fails;
+use super::Scratch;
+
+#[test]
+fn a_run_leaves_all_that_it_promises_and_the_same_again() {
+    let scratch = Scratch::with_pictures("train");
+    let said = scratch.succeed("train --config run.toml --out one");
+    assert!(said.contains("one/model.safetensors") && said.contains("24 steps"), "{said}");
+    for file in
+        ["config.toml", "loss.svg", "state.safetensors", "samples/step-000012.png", "samples/step-000024.png"]
+    {
+        assert!(scratch.0.join("one").join(file).is_file(), "{file}");
+    }
+    let lines = scratch.metrics("one");
+    let steps = |key: &str| -> Vec<u64> {
+        lines.iter().filter(|line| !line[key].is_null()).filter_map(|line| line["step"].as_u64()).collect()
+    };
+    assert_eq!(steps("loss"), [4, 8, 12, 16, 20, 24]);
+    assert_eq!(steps("validation_loss"), [12, 24]);
+    for key in ["loss", "grad_norm", "learning_rate", "images_per_second", "seconds"] {
+        assert!(lines[0][key].as_f64().is_some_and(|value| value > 0.0), "{key}: {}", lines[0]);
+    }
+    let svg = String::from_utf8(scratch.read("one/loss.svg")).expect("UTF-8");
+    assert!(svg.starts_with("<svg") && svg.contains("training") && svg.contains("validation"), "{svg}");
+
+    // Two classes and none; the page takes it as it is.
+    let model = folder::load(scratch.0.join("one/model.safetensors")).expect("a model");
+    assert_eq!(model.unet.num_class_embeds, Some(3));
+    assert_eq!((model.metadata.class_names.len(), model.metadata.null_class), (2, Some(2)));
+    let card = model.metadata.card.expect("a card");
+    assert_eq!((card["steps"].as_u64(), card["images_seen"].as_u64()), (Some(24), Some(96)));
+    assert_eq!(card["data"], "folder:pictures");
+    scratch
+        .succeed("sample --model one/model.safetensors --label rows --guidance 2 --count 2 --out rows.png");
+
+    // What it says of itself is the same run.
+    scratch.succeed("train --config one/config.toml --out two");
+    scratch.assert_same_end("one", "two");
+    scratch.succeed("train --config one/config.toml --seed 1 --out three");
+    let other = scratch.read("three/config.toml");
+    scratch.write("three/config.toml", &scratch.read("one/config.toml"));
+    assert_fails("another seed", || scratch.assert_same_end("one", "three"));
+    assert_ne!(other, scratch.read("one/config.toml"));
+}
+
+#[test]
+fn a_run_begins_with_a_model() {
+    let scratch = Scratch::with_pictures("init");
+    scratch.succeed("train --config run.toml --no-classes --steps 2 --out plain");
+    let said =
+        scratch.ddpm("train --config run.toml --init plain/model.safetensors --steps 1 --lr 0 --out classes");
+    let notes = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.status.success() && notes.contains("class embedding"), "{notes}");
+    // At a learning rate of 0 the weights stay.
+    let load = |run: &str| folder::load(scratch.0.join(run).join("model.safetensors")).expect(run).weights;
+    let (plain, classes) = (load("plain"), load("classes"));
+    for name in plain.names() {
+        assert_eq!(classes.get(name).expect(name), plain.get(name).expect(name), "{name}");
+    }
+    assert_eq!(classes.shape("class_embedding.weight").map(|shape| shape[0]), Some(3));
+    let trained = load_after_a_step(&scratch);
+    let biases = |weights: &Weights| weights.get("conv_in.bias").expect("a tensor").into_owned();
+    assert_ne!(biases(&trained), biases(&plain), "a step changes nothing");
+}
+
+/// The weights of a run that was trained.
+fn load_after_a_step(scratch: &Scratch) -> Weights {
+    scratch.succeed(
+        "train --config run.toml --init plain/model.safetensors --no-classes --steps 1 --out trained",
+    );
+    folder::load(scratch.0.join("trained/model.safetensors")).expect("a model").weights
+}
