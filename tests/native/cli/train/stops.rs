@@ -1,6 +1,5 @@
 //! Runs that are stopped, politely and not, and go on.
 
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -66,7 +65,7 @@ fn an_interrupted_run_saves_and_says_how_to_go_on() {
     let options = "--steps 400 --save-every 1000 --sample-every 0 --log-every 7";
     scratch.succeed(&format!("train --config run.toml {options} --out reference"));
     let child = scratch.spawn(&format!("train --config run.toml {options} --out stopped"));
-    wait_for(scratch.0.join("stopped/metrics.jsonl"));
+    wait_for(&scratch.0.join("stopped/metrics.jsonl"));
     signal(&child, "INT");
     let output = child.wait_with_output().expect("an end");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -84,7 +83,8 @@ fn signal(child: &Child, name: &str) {
 }
 
 /// Waits until there is something in a file.
-fn wait_for(path: PathBuf) {
+#[cfg(unix)]
+fn wait_for(path: &std::path::Path) {
     let began = Instant::now();
     while path.metadata().map_or(0, |metadata| metadata.len()) == 0 {
         assert!(began.elapsed() < Duration::from_secs(60), "{}: nothing in a minute", path.display());
