@@ -1,6 +1,6 @@
 //! A network on the GPU: a graph's recording turned into a plan, for one batch size.
 
-use super::recording::{Recording, Weights};
+use super::recording::{Given, Recording};
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, GpuContext, Plan};
 use crate::graph::{Graph, Parameters, Tensor, share_storage};
@@ -29,9 +29,11 @@ impl Network {
     /// # Errors
     /// If a parameter is missing or misshapen, or the adapter's limits are too small for the batch.
     pub fn new(gpu: &GpuContext, graph: &Graph, parameters: &dyn Parameters, batch: u32) -> Result<Self> {
-        let mut recording =
-            Recording::new(gpu, graph, Weights::Given(parameters), share_storage(graph), batch)?;
-        recording.record_forward()?;
+        let weights = Given(parameters);
+        let mut recording = Recording::new(gpu, graph, &weights, share_storage(graph), batch)?;
+        for op in &graph.ops {
+            recording.record(op)?;
+        }
         let (x, output) = (recording.activation(graph.input()), recording.activation(graph.output()));
         Ok(Self {
             x,

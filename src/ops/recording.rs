@@ -1,21 +1,44 @@
 //! The state of turning a graph into a plan: where its tensors and parameters live, and the scratch that ops share.
 
-use std::collections::HashMap;
-
 use super::block::Block;
-use super::store::ParameterStore;
-use super::{attention, class_embedding, conv2d, dropout, group_norm, linear, timestep_embedding};
+use super::{attention, class_embedding, conv2d, group_norm, linear, timestep_embedding};
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, GpuContext, Recorder, TEXEL_ROW, Texels};
 use crate::graph::{Graph, Op, Parameters, Storage, TensorId};
 
-/// Where the parameters are.
-#[derive(Clone, Copy)]
-pub(super) enum Weights<'g> {
-    /// With the caller: each layer uploads its own, once.
-    Given(&'g dyn Parameters),
-    /// On the GPU, where training changes them.
-    Trained(&'g ParameterStore),
+/// Where the parameters are: with the caller, or on the GPU where training changes them.
+pub(super) trait Weights {
+    /// A block for kernels that read buffers.
+    fn buffer(&self, gpu: &GpuContext, graph: &Graph, block: &Block) -> Result<Buffer>;
+
+    /// A block for kernels that read texels, or the buffer to be copied to texels before each use.
+    fn texels(&self, gpu: &GpuContext, graph: &Graph, block: &Block) -> Result<TexelWeights>;
+
+    /// Where a block's gradient is accumulated, if it is trained.
+    fn gradients(&self, block: &Block) -> Option<Buffer>;
+}
+
+/// What [`Weights::texels`] gives.
+pub(super) enum TexelWeights {
+    Texels(Texels),
+    ToCopy(Buffer),
+}
+
+/// Parameters with the caller: each layer uploads its own, once.
+pub(super) struct Given<'g>(pub(super) &'g dyn Parameters);
+
+impl Weights for Given<'_> {
+    fn buffer(&self, gpu: &GpuContext, graph: &Graph, block: &Block) -> Result<Buffer> {
+        gpu.buffer_with(&block.label, &block.pack(graph, self.0)?)
+    }
+
+    fn texels(&self, gpu: &GpuContext, graph: &Graph, block: &Block) -> Result<TexelWeights> {
+        gpu.texels_with(&block.label, block.pack(graph, self.0)?).map(TexelWeights::Texels)
+    }
+
+    fn gradients(&self, _: &Block) -> Option<Buffer> {
+        None
+    }
 }
 
 pub(super) struct Recording<'a, 'g> {
@@ -29,8 +52,8 @@ pub(super) struct Recording<'a, 'g> {
     /// Whether operations keep what their backward needs of their forward.
     pub(super) keeps: bool,
     /// That, besides tensors, by the tensor that the operation writes.
-    kept: HashMap<TensorId, Buffer>,
-    weights: Weights<'g>,
+    kept: Vec<Option<Buffer>>,
+    weights: &'g dyn Weights,
     storage: Storage,
     buffers: Vec<Buffer>,
     scratch: Scratch,
@@ -60,7 +83,7 @@ impl<'a, 'g> Recording<'a, 'g> {
     pub(super) fn new(
         gpu: &'a GpuContext,
         graph: &'g Graph,
-        weights: Weights<'g>,
+        weights: &'g dyn Weights,
         storage: Storage,
         batch: u32,
     ) -> Result<Self> {
@@ -76,7 +99,7 @@ impl<'a, 'g> Recording<'a, 'g> {
             Some(_) => Some(gpu.buffer("labels", u64::from(batch))?),
             None => None,
         };
-        let (rec, kept, scratch) = (Recorder::new(gpu), HashMap::new(), Scratch::default());
+        let (rec, kept, scratch) = (Recorder::new(gpu), vec![None; graph.tensors.len()], Scratch::default());
         Ok(Self {
             rec,
             graph,
@@ -93,20 +116,8 @@ impl<'a, 'g> Recording<'a, 'g> {
         })
     }
 
-    /// Records the forward pass.
-    pub(super) fn record_forward(&mut self) -> Result<()> {
-        let graph = self.graph;
-        for (op_ix, op) in graph.ops.iter().enumerate() {
-            self.record(op)?;
-            if let (Op::GroupNorm { dropout, out, .. }, Some(_)) = (op, &self.chain) {
-                let out_buffer = self.activation(*out);
-                dropout::record(self, *out, op_ix, *dropout, &out_buffer)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn record(&mut self, op: &Op) -> Result<()> {
+    /// Records one operation of the forward pass.
+    pub(super) fn record(&mut self, op: &Op) -> Result<()> {
         match op {
             Op::TimestepEmbedding { flip_sin_to_cos, freq_shift, out } => {
                 timestep_embedding::record(self, *flip_sin_to_cos, *freq_shift, *out)
@@ -147,21 +158,14 @@ impl<'a, 'g> Recording<'a, 'g> {
 
     /// Where a block of parameters is, for kernels that read buffers.
     pub(super) fn block(&self, block: &Block) -> Result<Buffer> {
-        match self.weights {
-            Weights::Given(parameters) => {
-                self.rec.gpu.buffer_with(&block.label, &block.pack(self.graph, parameters)?)
-            }
-            Weights::Trained(store) => Ok(store.values(block)),
-        }
+        self.weights.buffer(self.rec.gpu, self.graph, block)
     }
 
     /// Where a block of parameters is, for kernels that read texels.
     pub(super) fn block_texels(&mut self, block: &Block) -> Result<Texels> {
-        match self.weights {
-            Weights::Given(parameters) => {
-                self.rec.gpu.texels_with(&block.label, block.pack(self.graph, parameters)?)
-            }
-            Weights::Trained(store) => self.copied(&store.values(block), TexelScratch::Weights),
+        match self.weights.texels(self.rec.gpu, self.graph, block)? {
+            TexelWeights::Texels(texels) => Ok(texels),
+            TexelWeights::ToCopy(buffer) => self.copied(&buffer, TexelScratch::Weights),
         }
     }
 
@@ -170,22 +174,19 @@ impl<'a, 'g> Recording<'a, 'g> {
     /// # Panics
     /// If the network is not recorded for training.
     pub(super) fn block_gradient(&self, block: &Block) -> Buffer {
-        match self.weights {
-            Weights::Given(_) => panic!("{}: gradients of parameters that are not trained", block.label),
-            Weights::Trained(store) => store.gradients(block),
-        }
+        self.weights.gradients(block).expect("backward is recorded for parameters that are trained")
     }
 
     /// Keeps `buffer` for the backward pass of the operation that writes `out`.
     pub(super) fn keep(&mut self, out: TensorId, buffer: &Buffer) {
         if self.keeps {
-            self.kept.insert(out, buffer.clone());
+            self.kept[out.0] = Some(buffer.clone());
         }
     }
 
     /// What [`Self::keep`] kept.
     pub(super) fn kept(&self, out: TensorId) -> Buffer {
-        self.kept[&out].clone()
+        self.kept[out.0].clone().expect("kept by the forward pass")
     }
 
     /// Copies `buffer` into the texture that the next dispatch reads its input from.

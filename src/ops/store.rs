@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::block::Block;
+use super::recording::{TexelWeights, Weights};
 use super::{class_embedding, conv2d, group_norm, linear};
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, GpuContext, SLICE_WORDS, Tile};
@@ -183,16 +184,26 @@ impl ParameterStore {
         Ok(buffers)
     }
 
-    pub(super) fn values(&self, block: &Block) -> Buffer {
-        self.slice(&self.places[self.by_label[&block.label]], Array::Values)
-    }
-
-    pub(super) fn gradients(&self, block: &Block) -> Buffer {
-        self.slice(&self.places[self.by_label[&block.label]], Array::Gradients)
+    fn block(&self, block: &Block, array: Array) -> Buffer {
+        self.slice(&self.places[self.by_label[&block.label]], array)
     }
 
     fn slice(&self, place: &Place, array: Array) -> Buffer {
         self.banks[place.bank].array(array).slice(place.first_word, place.block.words as u64)
+    }
+}
+
+impl Weights for ParameterStore {
+    fn buffer(&self, _: &GpuContext, _: &Graph, block: &Block) -> Result<Buffer> {
+        Ok(self.block(block, Array::Values))
+    }
+
+    fn texels(&self, _: &GpuContext, _: &Graph, block: &Block) -> Result<TexelWeights> {
+        Ok(TexelWeights::ToCopy(self.block(block, Array::Values)))
+    }
+
+    fn gradients(&self, block: &Block) -> Option<Buffer> {
+        Some(self.block(block, Array::Gradients))
     }
 }
 

@@ -1,12 +1,13 @@
 //! A network recorded for training: the forward pass with all activations kept, and the backward pass.
 
 use super::backward::Backward;
+use super::dropout;
 use super::network::{to_channels_first, to_channels_last};
-use super::recording::{Recording, Weights};
+use super::recording::Recording;
 use super::store::ParameterStore;
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, GpuContext, Plan};
-use crate::graph::{Graph, Tensor, separate_storage};
+use crate::graph::{Graph, Op, Tensor, separate_storage};
 
 /// A network whose parameters are in a [`ParameterStore`], recorded for a batch size.
 pub struct TrainingNetwork {
@@ -47,13 +48,12 @@ impl TrainingNetwork {
         chain: Option<&Buffer>,
         input_gradient: bool,
     ) -> Result<Self> {
-        let weights = Weights::Trained(store);
-        let mut recording = Recording::new(gpu, graph, weights, separate_storage(graph), batch)?;
-        recording.record_forward()?;
+        let mut recording = Recording::new(gpu, graph, store, separate_storage(graph), batch)?;
+        record_forward(&mut recording)?;
         let evaluation = recording.rec.take();
         recording.chain = chain.cloned();
         recording.keeps = true;
-        recording.record_forward()?;
+        record_forward(&mut recording)?;
         let forward = recording.rec.take();
         let output = recording.activation(graph.output());
         let d_output = gpu.buffer("output gradient", output.bytes() / 4)?;
@@ -140,4 +140,16 @@ impl TrainingNetwork {
         gpu.check()?;
         Ok(to_channels_first(&self.input_tensor, &values))
     }
+}
+
+/// Records the forward pass, with dropout where something draws it.
+fn record_forward(r: &mut Recording<'_, '_>) -> Result<()> {
+    for (op_ix, op) in r.graph.ops.iter().enumerate() {
+        r.record(op)?;
+        if let Op::GroupNorm { dropout: rate, out, .. } = op {
+            let activation = r.activation(*out);
+            dropout::record(r, *out, op_ix, *rate, &activation)?;
+        }
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use wasm_bindgen::{Clamped, JsCast};
-use web_sys::{CanvasRenderingContext2d, ImageData, OffscreenCanvas, OffscreenCanvasRenderingContext2d};
+use web_sys::{CanvasRenderingContext2d, ImageData};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::{Buffer, GpuContext, Plan};
@@ -18,9 +18,6 @@ pub(super) struct Copied {
 struct Shared {
     gpu: GpuContext,
     context: CanvasRenderingContext2d,
-    /// Where the pictures are at their own size.
-    small: OffscreenCanvas,
-    small_context: OffscreenCanvasRenderingContext2d,
     state: RefCell<State>,
 }
 
@@ -46,17 +43,10 @@ pub(super) struct Frame {
 
 impl Copied {
     pub(super) fn new(gpu: &GpuContext, canvas: &web_sys::HtmlCanvasElement) -> Result<Self> {
-        let none = || Error::new(ErrorKind::NoAdapter, "this canvas has no 2D context to draw with");
         let context = canvas.get_context("2d").ok().flatten().and_then(|c| c.dyn_into().ok());
-        let small = OffscreenCanvas::new(1, 1).map_err(|_| none())?;
-        let small_context = small.get_context("2d").ok().flatten().and_then(|c| c.dyn_into().ok());
-        let shared = Shared {
-            gpu: gpu.clone(),
-            context: context.ok_or_else(none)?,
-            small,
-            small_context: small_context.ok_or_else(none)?,
-            state: RefCell::default(),
-        };
+        let context = context
+            .ok_or_else(|| Error::new(ErrorKind::NoAdapter, "this canvas has no 2D context to draw with"))?;
+        let shared = Shared { gpu: gpu.clone(), context, state: RefCell::default() };
         Ok(Self { shared: Rc::new(shared) })
     }
 
@@ -93,7 +83,7 @@ fn copy(shared: &Rc<Shared>, frame: Frame) {
         if result.is_ok()
             && let Ok(pixels) = mapped.slice(..).get_mapped_range()
         {
-            paint(&shared, &pixels, &frame.drawn, &frame.shown);
+            paint(&shared.context, &pixels, &frame.drawn, &frame.shown);
         }
         mapped.unmap();
         let next = {
@@ -108,33 +98,37 @@ fn copy(shared: &Rc<Shared>, frame: Frame) {
     });
 }
 
-fn paint(shared: &Shared, pixels: &[u8], drawn: &Display, shown: &Display) {
-    let [width, height] = [drawn.canvas_width, drawn.canvas_height];
-    if [shared.small.width(), shared.small.height()] != [width, height] {
-        shared.small.set_width(width);
-        shared.small.set_height(height);
+fn paint(context: &CanvasRenderingContext2d, pixels: &[u8], drawn: &Display, shown: &Display) {
+    let pixels = enlarged(bytemuck::cast_slice(pixels), drawn, shown);
+    let pixels = Clamped(bytemuck::cast_slice(&pixels));
+    let image = ImageData::new_with_u8_clamped_array_and_sh(pixels, shown.canvas_width, shown.canvas_height);
+    if let Ok(image) = image {
+        // Painting fails only on a canvas that is gone.
+        let _ = context.put_image_data(&image, 0.0, 0.0);
     }
-    let Ok(image) = ImageData::new_with_u8_clamped_array_and_sh(Clamped(pixels), width, height) else {
-        return;
-    };
-    // Painting fails only on a canvas that is gone.
-    let _ = shared.small_context.put_image_data(&image, 0.0, 0.0);
-    shared.context.set_image_smoothing_enabled(false);
-    let (width, height) = (f64::from(shown.width), f64::from(shown.height));
-    let (zoom, gap) = (f64::from(shown.zoom), f64::from(shown.gap));
+}
+
+/// The grid `shown` of the pictures in `pixels`, the grid `drawn`. (Another canvas could enlarge them, but its work waits
+/// for the adapter's in Chromium: tasks of 100 ms and more.)
+fn enlarged(pixels: &[[u8; 4]], drawn: &Display, shown: &Display) -> Vec<[u8; 4]> {
+    let mut out = vec![[0; 4]; (shown.canvas_width * shown.canvas_height) as usize];
+    let (width, zoom) = (shown.width as usize, shown.zoom as usize);
     for sample in 0..shown.samples {
-        let column = f64::from(sample % shown.columns);
-        let row = f64::from(sample / shown.columns);
-        let _ = shared.context.draw_image_with_offscreen_canvas_and_sw_and_sh_and_dx_and_dy_and_dw_and_dh(
-            &shared.small,
-            column * width,
-            row * height,
-            width,
-            height,
-            column * (width * zoom + gap),
-            row * (height * zoom + gap),
-            width * zoom,
-            height * zoom,
-        );
+        let (column, row) = (sample % shown.columns, sample / shown.columns);
+        let left = column * (shown.width * shown.zoom + shown.gap);
+        let top = row * (shown.height * shown.zoom + shown.gap);
+        for y in 0..shown.height {
+            let from = (row * drawn.height + y) * drawn.row + column * drawn.width;
+            let line = pixels[from as usize..][..width].iter();
+            let line: Vec<[u8; 4]> = line.flat_map(|pixel| std::iter::repeat_n(*pixel, zoom)).collect();
+            for y in top + y * shown.zoom..top + (y + 1) * shown.zoom {
+                let start = (y * shown.canvas_width + left) as usize;
+                // A canvas may be cut off where no zoom is small enough.
+                if let Some(to) = out.get_mut(start..start + line.len()) {
+                    to.copy_from_slice(&line);
+                }
+            }
+        }
     }
+    out
 }

@@ -54,7 +54,7 @@ fn train(weight_decay: f64) -> Run {
             let x_start = x_start.row(sample as usize);
             let mut drawn = vec![0.0; x_start.len()];
             let word = word_block(SEED, Stream::Timestep, 0, sample, 0)[0];
-            let timestep = (u64::from(word) * schedule.betas.len() as u64 >> 32) as u32;
+            let timestep = ((u64::from(word) * schedule.betas.len() as u64) >> 32) as u32;
             fill_normals(SEED, Stream::ForwardNoise, timestep, sample, &mut drawn);
             x_t.extend(q_sample(&schedule, x_start, timestep, &drawn));
             noise.extend(drawn);

@@ -97,6 +97,10 @@ impl Case {
         let d_output: Vec<f64> = d_output.iter().map(|&d| d.into()).collect();
         let mut want = twin.gradients(x, timesteps, labels, &d_output).by_name();
         want.retain(|tensor, _| found.contains_key(tensor));
+        if want.is_empty() {
+            // A network of sinusoids alone.
+            return;
+        }
         assert_gradients_close(name, &found, &want, TOLERANCE);
         let (_, again) = gradients(gpu, &self.graph, &self.parameters, &batch);
         for (tensor, gradient) in &found {
