@@ -49,26 +49,25 @@ fn svg_of(
     let last_step = points.iter().map(|(step, _)| *step).fold(1.0, f64::max);
     let lowest = points.iter().map(|(_, loss)| *loss).fold(f64::INFINITY, f64::min);
     let highest = points.iter().map(|(_, loss)| *loss).fold(0.0, f64::max);
-    // From a power of ten on, as between them the axis has labels only after one.
-    let bottom = 10f64.powf(lowest.log10().floor());
     let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
         .margin(16)
         .x_label_area_size(36)
         .y_label_area_size(64)
-        .build_cartesian_2d(0.0..last_step, (bottom..highest * 1.1).log_scale())?;
+        .build_cartesian_2d(0.0..last_step, (lowest * 0.9).log10()..(highest * 1.1).log10())?;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
         .x_desc("steps")
         .y_desc("loss (mean squared error)")
         .x_label_formatter(&|step| format!("{step:.0}"))
-        // Without the last digits of 0.30000000000000004.
-        .y_label_formatter(&|loss| ((loss * 1e6).round() / 1e6).to_string())
+        // Plotters' own logarithmic axis has labels at powers of ten only, and losses cross one of them.
+        .y_label_formatter(&|logarithm| format!("{:.3}", 10f64.powf(*logarithm)))
         .draw()?;
     for (name, colour, points) in curves.iter().filter(|(_, _, points)| !points.is_empty()) {
-        let positive = points.iter().copied().filter(|(_, loss)| *loss > 0.0);
+        let positive = points.iter().filter(|(_, loss)| *loss > 0.0);
+        let positive = positive.map(|(step, loss)| (*step, loss.log10()));
         let colour = *colour;
         // A curve of few points is hard to see without.
         let dot = if points.len() < 50 { 3 } else { 0 };
