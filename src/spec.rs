@@ -223,8 +223,9 @@ pub struct TrainSpec {
     pub ema_decay: f64,
     /// The seed of everything that is drawn.
     pub seed: u64,
-    /// Beginnings of the names of parameters that keep their values: their gradients count as zero.
-    pub frozen: Vec<String>,
+    /// Names of layers behind which nothing is learned: the gradient of their output counts as zero, so that neither they are
+    /// trained nor what reaches the loss through them alone.
+    pub stopped: Vec<String>,
 }
 
 impl Default for TrainSpec {
@@ -245,7 +246,7 @@ impl Default for TrainSpec {
             max_grad_norm: Some(1.0),
             ema_decay: 0.9999,
             seed: 0,
-            frozen: Vec::new(),
+            stopped: Vec::new(),
         }
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Backward<'r, 'a, 'g> {
 
 impl<'r, 'a, 'g> Backward<'r, 'a, 'g> {
     /// Records the backward pass from `d_output`, the gradient of the network's output. Returns the input's gradient, if it
-    /// is wanted; parameters' are accumulated (`+=`) in the store.
+    /// is wanted; parameters' are accumulated (`+=`) in the store. The gradients of the tensors in `stopped` count as zero.
     ///
     /// # Errors
     /// If the adapter's limits are too small.
@@ -29,6 +29,7 @@ impl<'r, 'a, 'g> Backward<'r, 'a, 'g> {
         r: &'r mut Recording<'a, 'g>,
         d_output: &Buffer,
         input_wanted: bool,
+        stopped: &[TensorId],
     ) -> Result<Option<Buffer>> {
         let graph = r.graph;
         let mut b = Self { r, gradients: vec![None; graph.tensors.len()], free: Vec::new(), input_wanted };
@@ -36,6 +37,10 @@ impl<'r, 'a, 'g> Backward<'r, 'a, 'g> {
         for (op_ix, op) in graph.ops.iter().enumerate().rev() {
             // What nothing reads has no gradient to pass on.
             if b.gradients[op.out().0].is_some() {
+                if stopped.contains(&op.out()) {
+                    let d_out = b.gradient_of(op.out());
+                    b.r.rec.clear(&d_out);
+                }
                 b.record_op(op_ix, op)?;
             }
             if let Some((whole, _)) = b.gradients[op.out().0].take() {

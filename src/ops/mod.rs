@@ -36,7 +36,7 @@ mod timestep_embedding;
 mod training;
 
 pub use network::{Network, to_channels_first, to_channels_last};
-pub use training::TrainingNetwork;
+pub use training::{TrainingNetwork, TrainingOptions};
 
 use crate::gpu::{KernelKey, Shader, Tile};
 use crate::graph::{Graph, Op};

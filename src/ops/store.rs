@@ -153,37 +153,6 @@ impl ParameterStore {
         Ok(named.filter_map(|(param, values)| Some((param.name.clone(), values?))).collect())
     }
 
-    /// The gradients of the parameters whose names begin with one of `prefixes`.
-    ///
-    /// # Errors
-    /// If a prefix begins no name, or parameters that share a kernel's block are not all chosen.
-    pub fn gradients_of(&self, graph: &Graph, prefixes: &[String]) -> Result<Vec<Buffer>> {
-        let names = |place: &Place| place.block.params().into_iter().map(|id| graph.param(id).name.as_str());
-        if let Some(prefix) = prefixes
-            .iter()
-            .find(|&prefix| !self.places.iter().flat_map(names).any(|name| name.starts_with(prefix)))
-        {
-            return Err(Error::input(format!(
-                "parameters to freeze: expected the beginning of a name, found {prefix}"
-            )));
-        }
-        let mut buffers = Vec::new();
-        for place in &self.places {
-            let (chosen, others): (Vec<&str>, Vec<&str>) =
-                names(place).partition(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)));
-            match (chosen.first(), others.first()) {
-                (Some(chosen), Some(other)) => {
-                    return Err(Error::unsupported(format!(
-                        "parameters to freeze: expected {other} among them, as it is trained with {chosen}"
-                    )));
-                }
-                (Some(_), None) => buffers.push(self.slice(place, Array::Gradients)),
-                (None, _) => {}
-            }
-        }
-        Ok(buffers)
-    }
-
     fn block(&self, block: &Block, array: Array) -> Buffer {
         self.slice(&self.places[self.by_label[&block.label]], array)
     }

@@ -7,7 +7,7 @@ use super::recording::Recording;
 use super::store::ParameterStore;
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, GpuContext, Plan};
-use crate::graph::{Graph, Op, Tensor, separate_storage};
+use crate::graph::{Graph, Op, Tensor, TensorId, separate_storage};
 
 /// A network whose parameters are in a [`ParameterStore`], recorded for a batch size.
 pub struct TrainingNetwork {
@@ -34,30 +34,41 @@ pub struct TrainingNetwork {
     batch: u32,
 }
 
+/// What is recorded besides the two passes.
+#[derive(Clone, Copy, Default)]
+pub struct TrainingOptions<'a> {
+    /// The seed and the first sample's number, for dropout; without it nothing is dropped.
+    pub chain: Option<&'a Buffer>,
+    /// Compute [`TrainingNetwork::d_x`] too.
+    pub input_gradient: bool,
+    /// Names of layers whose output's gradient counts as zero.
+    pub stopped: &'a [String],
+}
+
 impl TrainingNetwork {
-    /// Records both passes for `batch` samples. `chain` holds the seed and the first sample's number, for dropout; without
-    /// it nothing is dropped. `input_gradient` asks for [`Self::d_x`].
+    /// Records both passes for `batch` samples.
     ///
     /// # Errors
-    /// If the adapter's limits are too small for the batch.
+    /// If no layer has a name of `options.stopped`, or the adapter's limits are too small for the batch.
     pub fn new(
         gpu: &GpuContext,
         graph: &Graph,
         store: &ParameterStore,
         batch: u32,
-        chain: Option<&Buffer>,
-        input_gradient: bool,
+        options: &TrainingOptions<'_>,
     ) -> Result<Self> {
+        let stopped =
+            options.stopped.iter().map(|name| written_by(graph, name)).collect::<Result<Vec<_>>>()?;
         let mut recording = Recording::new(gpu, graph, store, separate_storage(graph), batch)?;
         record_forward(&mut recording)?;
         let evaluation = recording.rec.take();
-        recording.chain = chain.cloned();
+        recording.chain = options.chain.cloned();
         recording.keeps = true;
         record_forward(&mut recording)?;
         let forward = recording.rec.take();
         let output = recording.activation(graph.output());
         let d_output = gpu.buffer("output gradient", output.bytes() / 4)?;
-        let d_x = Backward::record(&mut recording, &d_output, input_gradient)?;
+        let d_x = Backward::record(&mut recording, &d_output, options.input_gradient, &stopped)?;
         Ok(Self {
             forward,
             evaluation,
@@ -152,4 +163,12 @@ fn record_forward(r: &mut Recording<'_, '_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What the layer `name` writes.
+fn written_by(graph: &Graph, name: &str) -> Result<TensorId> {
+    let written = graph.ops.iter().map(Op::out).find(|&out| graph.tensor(out).name == name);
+    written.ok_or_else(|| {
+        Error::input(format!("a layer to stop at: expected one of the network's, found {name}"))
+    })
 }

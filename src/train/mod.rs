@@ -33,7 +33,8 @@ use crate::ops::mse::LossBuffers;
 use crate::ops::q_sample::ForwardBuffers;
 use crate::ops::store::{Array, ParameterStore};
 use crate::ops::{
-    TrainingNetwork, adam, advance_training, draw_timesteps, gradient_norm, mse, q_sample, to_channels_last,
+    TrainingNetwork, TrainingOptions, adam, advance_training, draw_timesteps, gradient_norm, mse, q_sample,
+    to_channels_last,
 };
 use crate::schedule::Schedule;
 use crate::spec::TrainSpec;
@@ -102,7 +103,8 @@ impl Trainer {
         let graph = unet::describe(&checkpoint.unet, checkpoint.unet.sample_size)?;
         let store = ParameterStore::new(gpu, &graph, &checkpoint.weights, true)?;
         let chain = gpu.buffer_with("training chain", &[Chain::new(0, spec.seed, 0)])?;
-        let network = TrainingNetwork::new(gpu, &graph, &store, spec.micro_batch, Some(&chain), false)?;
+        let options = TrainingOptions { chain: Some(&chain), input_gradient: false, stopped: &spec.stopped };
+        let network = TrainingNetwork::new(gpu, &graph, &store, spec.micro_batch, &options)?;
         let slots = u64::from(LOSS_SLOTS);
         let (losses, norms) = (gpu.buffer("losses", slots)?, gpu.buffer("gradient norms", slots)?);
         let x_start = gpu.buffer("x_start", network.x.bytes() / 4)?;
@@ -133,9 +135,6 @@ impl Trainer {
         let step_numbers = gpu.buffer("step numbers", 4)?;
         let factor = gpu.buffer("clipping factor", 1)?;
         let mut rec = Recorder::new(gpu);
-        for gradients in store.gradients_of(&graph, &spec.frozen)? {
-            rec.clear(&gradients);
-        }
         gradient_norm::record(
             &mut rec,
             &store,

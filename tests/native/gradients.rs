@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use ddpm::gpu::GpuContext;
 use ddpm::graph::{Graph, Parameters};
-use ddpm::ops::TrainingNetwork;
 use ddpm::ops::chain::Chain;
 use ddpm::ops::store::{Array, ParameterStore};
+use ddpm::ops::{TrainingNetwork, TrainingOptions};
 
 use super::gpu::block_on;
 use super::reference::SAMPLE;
@@ -35,7 +35,8 @@ pub fn gradients(
         gpu.buffer_with("chain", &[Chain::new(0, seed, first_sample)]).expect("a buffer")
     });
     let samples = batch.timesteps.len() as u32;
-    let network = TrainingNetwork::new(gpu, graph, &store, samples, chain.as_ref(), true).expect("a network");
+    let options = TrainingOptions { chain: chain.as_ref(), input_gradient: true, stopped: &[] };
+    let network = TrainingNetwork::new(gpu, graph, &store, samples, &options).expect("a network");
     network.write_inputs(gpu, batch.x, batch.timesteps, batch.labels).expect("inputs");
     network.forward.submit(gpu);
     let output = block_on(network.read_output(gpu)).expect("an output");

@@ -1,4 +1,4 @@
-//! It learns: the preset `tiny` on Fashion-MNIST, and what it does not reach when one part of it does not learn.
+//! It learns: the preset `tiny` on Fashion-MNIST, and what it does not reach when the gradient of one part of it is zero.
 
 use std::sync::Arc;
 
@@ -27,8 +27,8 @@ fn batches(split: Split, count: u32) -> (Arc<Dataset>, Vec<Vec<f32>>) {
     (dataset, batches.collect())
 }
 
-/// The loss on the test split after training with some parameters frozen.
-fn loss_after_training(frozen: &[&str]) -> f64 {
+/// The loss on the test split after training with the gradient of some layers' outputs zero.
+fn loss_after_training(stopped: &[&str]) -> f64 {
     let (dataset, training) = batches(Split::Train, STEPS);
     let (_, test) = batches(Split::Test, 256 / BATCH);
     let unet = Preset::Tiny.network(dataset.shape());
@@ -43,7 +43,7 @@ fn loss_after_training(frozen: &[&str]) -> f64 {
         learning_rate: 4e-3,
         schedule: LearningRateSchedule::Cosine,
         warmup_steps: 20,
-        frozen: frozen.iter().map(|&prefix| prefix.to_owned()).collect(),
+        stopped: stopped.iter().map(|&name| name.to_owned()).collect(),
         ..TrainSpec::default()
     };
     let mut trainer = Trainer::new(gpu(), &checkpoint, &spec).expect("a trainer");
@@ -53,7 +53,7 @@ fn loss_after_training(frozen: &[&str]) -> f64 {
     }
     let test: Vec<TrainBatch<'_>> = test.iter().map(|x_start| batch(x_start)).collect();
     let loss = block_on(trainer.validation_loss(&test)).expect("a loss");
-    println!("{frozen:?} frozen: {loss:.4} after {STEPS} steps of {BATCH} (at most {REACHED})");
+    println!("{stopped:?} stopped: {loss:.4} after {STEPS} steps of {BATCH} (at most {REACHED})");
     loss
 }
 
@@ -70,5 +70,5 @@ fn tiny_does_not_learn_as_much_without_conv_in() {
 
 #[test]
 fn tiny_does_not_learn_as_much_without_the_time_embedding() {
-    assert!(loss_after_training(&["time_embedding."]) > REACHED);
+    assert!(loss_after_training(&["time_embedding.linear_2"]) > REACHED);
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use ddpm::error::Error;
-use ddpm::ops::TrainingNetwork;
 use ddpm::ops::store::{Array, ParameterStore};
+use ddpm::ops::{TrainingNetwork, TrainingOptions};
 
 use super::inputs::Inputs;
 use super::tile::TileName;
@@ -58,7 +58,8 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     let gpu = args.tile.gpu(adapter)?;
     let graph = &inputs.graph;
     let store = ParameterStore::new(&gpu, graph, &checkpoint.weights, false)?;
-    let network = TrainingNetwork::new(&gpu, graph, &store, batch, None, true)?;
+    let options = TrainingOptions { input_gradient: true, ..TrainingOptions::default() };
+    let network = TrainingNetwork::new(&gpu, graph, &store, batch, &options)?;
     network.write_inputs(&gpu, &inputs.sample, &inputs.timesteps, inputs.labels.as_deref())?;
     network.forward.submit(&gpu);
     let predicted = pollster::block_on(network.read_output(&gpu))?;

@@ -114,13 +114,12 @@ impl Session<'_> {
 
     /// Steps whose losses are on the GPU only.
     fn unread(&self) -> u32 {
-        self.pending.last().map_or(0, |latest| self.trainer.steps_done() - 1 - latest.step)
+        self.trainer.steps_done() - self.first_unread()
     }
 
     /// Reads the losses of the steps since the last that was read.
     fn drain(&mut self) -> Result<()> {
-        let first = self.pending.last().map_or(self.first_unlogged(), |latest| latest.step + 1);
-        for loss in pollster::block_on(self.trainer.read_losses(first))? {
+        for loss in pollster::block_on(self.trainer.read_losses(self.first_unread()))? {
             if !(loss.loss.is_finite() && loss.grad_norm.is_finite()) {
                 return Err(Error::new(
                     ErrorKind::SelfTest,
@@ -228,6 +227,11 @@ impl Session<'_> {
             "adapter": self.origin.adapter,
             "software": format!("ddpm {}", env!("CARGO_PKG_VERSION")),
         })
+    }
+
+    /// The first step whose loss was not read yet.
+    fn first_unread(&self) -> u32 {
+        self.pending.last().map_or_else(|| self.first_unlogged(), |latest| latest.step + 1)
     }
 
     /// The first step whose loss no line of metrics tells of.
