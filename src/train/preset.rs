@@ -38,7 +38,7 @@ impl Preset {
         let (plain, attention) = (BlockKind::Plain, BlockKind::Attention);
         // Kinds of the levels, finest first; the same on the way up.
         let (block_out_channels, kinds) = match self {
-            Self::Tiny => (vec![16, 16, 32], vec![plain, plain, attention]),
+            Self::Tiny => (vec![16, 16, 32], vec![plain, attention, plain]),
             Self::Small => (vec![32, 64, 64], vec![plain, attention, plain]),
             Self::Cifar10 => (vec![128, 256, 256, 256], vec![plain, attention, plain, plain]),
         };

@@ -15,7 +15,7 @@ fn graph(preset: Preset, shape: [u32; 3]) -> Graph {
 fn presets_have_the_size_that_they_promise() {
     let tiny = graph(Preset::Tiny, [1, 28, 28]);
     println!("tiny: {} parameters, {} FLOPs", tiny.num_parameters(), tiny.flops());
-    assert!(tiny.flops() <= 61_000_000, "{} FLOPs", tiny.flops());
+    assert!(tiny.flops() <= 67_000_000, "{} FLOPs", tiny.flops());
     let small = graph(Preset::Small, [1, 28, 28]);
     println!("small: {} parameters, {} FLOPs", small.num_parameters(), small.flops());
     let reference = crate::fixtures::path("checkpoints/fashion-mnist-reference");
