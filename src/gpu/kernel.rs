@@ -112,9 +112,6 @@ impl PartialEq for KernelKey {
 impl Eq for KernelKey {}
 
 pub(super) struct CompiledKernel {
-    /// `shader::entry point`, for benchmarks.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(super) name: String,
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) layout: wgpu::BindGroupLayout,
 }
@@ -264,12 +261,7 @@ impl GpuContext {
             cache: None,
         });
         self.inner.counters.pipelines.fetch_add(1, Relaxed);
-        CompiledKernel {
-            #[cfg(not(target_arch = "wasm32"))]
-            name: label,
-            pipeline,
-            layout,
-        }
+        CompiledKernel { pipeline, layout }
     }
 }
 

@@ -9,8 +9,6 @@ mod readback;
 pub use buffer::{Buffer, SLICE_WORDS, TEXEL_ROW, Texels};
 pub use context::{AdapterSummary, Counts, GpuContext, Tile};
 pub use kernel::{Binding, KernelKey, Params, ParamsLayout, Shader, assemble};
-#[cfg(not(target_arch = "wasm32"))]
-pub use plan::StepTime;
 pub use plan::{Arg, Plan, Recorder};
 
 pub(crate) use kernel::{params, wgsl};

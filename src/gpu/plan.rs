@@ -42,18 +42,6 @@ pub struct Plan {
     steps: Vec<Step>,
 }
 
-/// How long one step of a plan takes by itself.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Clone, Debug)]
-pub struct StepTime {
-    /// The dispatch's label; empty for a copy.
-    pub label: String,
-    /// The kernel, `shader::entry point`.
-    pub kernel: String,
-    /// Seconds.
-    pub seconds: f64,
-}
-
 /// Records a [`Plan`].
 pub struct Recorder<'a> {
     /// The device recorded for.
@@ -183,7 +171,32 @@ impl Plan {
 
     /// Encodes the steps: one compute pass, interrupted by copies where there are any.
     pub fn encode(&self, gpu: &GpuContext, encoder: &mut wgpu::CommandEncoder) {
-        encode_steps(&self.steps, gpu, encoder);
+        let counters = &gpu.inner.counters;
+        let mut steps = self.steps.iter().peekable();
+        while let Some(step) = steps.peek() {
+            match step {
+                Step::CopyToTexels { from, to } => {
+                    copy_to_texels(encoder, from, to);
+                    steps.next();
+                }
+                Step::Clear(buffer) => {
+                    encoder.clear_buffer(&buffer.raw, buffer.offset(), Some(buffer.bytes()));
+                    steps.next();
+                }
+                Step::Dispatch { .. } => {
+                    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                    counters.passes.fetch_add(1, Relaxed);
+                    while let Some(Step::Dispatch { kernel, bind_group, groups, .. }) =
+                        steps.next_if(|step| matches!(step, Step::Dispatch { .. }))
+                    {
+                        pass.set_pipeline(&kernel.pipeline);
+                        pass.set_bind_group(0, bind_group, &[]);
+                        pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
+                        counters.dispatches.fetch_add(1, Relaxed);
+                    }
+                }
+            }
+        }
     }
 
     /// Encodes and submits the plan once; what it returns is for [`GpuContext::wait_for`].
@@ -191,67 +204,6 @@ impl Plan {
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         self.encode(gpu, &mut encoder);
         gpu.queue().submit([encoder.finish()])
-    }
-
-    /// What each step takes when it is submitted and waited for by itself: medians of `runs`. For benchmarks; what the
-    /// wait itself costs is in it.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub fn profile(&self, gpu: &GpuContext, runs: usize) -> Vec<StepTime> {
-        let seconds = |step: &Step| {
-            let mut times: Vec<f64> = Vec::new();
-            for _ in 0..runs.max(1) {
-                let begin = std::time::Instant::now();
-                let mut encoder =
-                    gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-                encode_steps(std::slice::from_ref(step), gpu, &mut encoder);
-                gpu.queue().submit([encoder.finish()]);
-                gpu.wait();
-                times.push(begin.elapsed().as_secs_f64());
-            }
-            times.sort_by(f64::total_cmp);
-            times[times.len() / 2]
-        };
-        let name = |step: &Step| match step {
-            Step::Dispatch { label, kernel, .. } => (kernel.name.clone(), label.to_string()),
-            Step::CopyToTexels { .. } => ("copy to texels".to_owned(), String::new()),
-            Step::Clear(_) => ("clear".to_owned(), String::new()),
-        };
-        self.steps
-            .iter()
-            .map(|step| {
-                let (kernel, label) = name(step);
-                StepTime { label, kernel, seconds: seconds(step) }
-            })
-            .collect()
-    }
-}
-
-fn encode_steps(steps: &[Step], gpu: &GpuContext, encoder: &mut wgpu::CommandEncoder) {
-    let counters = &gpu.inner.counters;
-    let mut steps = steps.iter().peekable();
-    while let Some(step) = steps.peek() {
-        match step {
-            Step::CopyToTexels { from, to } => {
-                copy_to_texels(encoder, from, to);
-                steps.next();
-            }
-            Step::Clear(buffer) => {
-                encoder.clear_buffer(&buffer.raw, buffer.offset(), Some(buffer.bytes()));
-                steps.next();
-            }
-            Step::Dispatch { .. } => {
-                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                counters.passes.fetch_add(1, Relaxed);
-                while let Some(Step::Dispatch { kernel, bind_group, groups, .. }) =
-                    steps.next_if(|step| matches!(step, Step::Dispatch { .. }))
-                {
-                    pass.set_pipeline(&kernel.pipeline);
-                    pass.set_bind_group(0, bind_group, &[]);
-                    pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
-                    counters.dispatches.fetch_add(1, Relaxed);
-                }
-            }
-        }
     }
 }
 

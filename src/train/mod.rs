@@ -178,7 +178,7 @@ impl Trainer {
         self.check_batch(batch, self.spec.batch_size)?;
         for micro in 0..self.spec.batch_size / self.spec.micro_batch {
             self.write_micro_batch(batch, micro);
-            self.submit(&[&self.micro_plan]);
+            self.micro_plan.submit(&self.gpu);
         }
         let k = self.steps_done + 1;
         let correction = |beta: f64| (1.0 - beta.powi(k as i32)).recip() as f32;
@@ -193,12 +193,6 @@ impl Trainer {
         self.pace(submitted);
         self.steps_done = k;
         Ok(())
-    }
-
-    fn submit(&self, plans: &[&Plan]) {
-        for plan in plans {
-            plan.submit(&self.gpu);
-        }
     }
 
     /// Waits for the submission before the last but one.
@@ -263,7 +257,7 @@ impl Trainer {
         for batch in batches {
             self.check_batch(batch, self.spec.micro_batch)?;
             self.write_micro_batch(batch, 0);
-            self.submit(&[&self.validation.plan]);
+            self.validation.plan.submit(&self.gpu);
         }
         let losses: Vec<f32> = self.gpu.read(&self.validation.losses).await?;
         self.gpu.check()?;

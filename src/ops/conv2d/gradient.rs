@@ -264,25 +264,21 @@ fn record_sums(b: &mut Backward<'_, '_, '_>, op: &graph::Conv2d, bias: &Block, d
     let out = b.r.graph.tensor(op.out);
     let (samples, pixels, quads) = (b.r.batch, out.pixels(), out.quads());
     let chunks = channel_sums::chunks(pixels);
-    let partials = b.r.partials(u64::from(samples * (chunks + 1) * quads) * 4)?;
+    let partials = b.r.partials(u64::from(samples * chunks * quads) * 4)?;
     channel_sums::record(&mut b.r.rec, &bias.label, [samples, pixels, quads], d_out, &partials)?;
-    let (by_sample, out_stride, out_offset) = match op.add_embedding {
-        Some(segment) => {
-            let tensor = b.r.graph.tensor(segment.tensor);
-            let place = (tensor.quads(), tensor.quads_before(segment.segment_ix));
-            (b.gradient_to(segment.tensor)?.0, place.0, place.1)
-        }
-        None => (b.scratch(u64::from(samples * quads) * 4)?, quads, 0),
-    };
-    let sum = sum_partials::Sum {
-        rows: samples,
-        count: chunks,
-        width: quads,
-        out_stride,
-        out_offset,
-        accumulate: false,
-    };
-    sum.record(&mut b.r.rec, &bias.label, &partials, &by_sample)?;
+    if let Some(segment) = op.add_embedding {
+        let tensor = b.r.graph.tensor(segment.tensor);
+        let (gradient, _) = b.gradient_to(segment.tensor)?;
+        let sum = sum_partials::Sum {
+            rows: samples,
+            count: chunks,
+            width: quads,
+            out_stride: tensor.quads(),
+            out_offset: tensor.quads_before(segment.segment_ix),
+            accumulate: false,
+        };
+        sum.record(&mut b.r.rec, &bias.label, &partials, &gradient)?;
+    }
     let gradient = b.r.block_gradient(bias);
     let sum = sum_partials::Sum {
         rows: 1,
@@ -292,11 +288,7 @@ fn record_sums(b: &mut Backward<'_, '_, '_>, op: &graph::Conv2d, bias: &Block, d
         out_offset: 0,
         accumulate: true,
     };
-    sum.record(&mut b.r.rec, &bias.label, &partials, &gradient)?;
-    if op.add_embedding.is_none() {
-        b.release(by_sample);
-    }
-    Ok(())
+    sum.record(&mut b.r.rec, &bias.label, &partials, &gradient)
 }
 
 /// One source's gradient.
