@@ -12,6 +12,8 @@
 //! # Panics
 //! All panic if their slices' lengths do not agree.
 
+pub mod bound;
+
 use crate::schedule::{Schedule, StepCoefficients};
 use crate::spec::{DiffusionSpec, VarianceType};
 

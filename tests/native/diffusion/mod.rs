@@ -1,5 +1,7 @@
 //! The mathematics of diffusion against the reference code's `GaussianDiffusion` and diffusers' schedulers.
 
+mod bound;
+
 use std::collections::BTreeSet;
 
 use ddpm::diffusion::*;
@@ -7,8 +9,8 @@ use ddpm::rng::{Stream, fill_normals};
 use ddpm::schedule::{Schedule, StepCoefficients, ddim_steps, ddpm_steps};
 use ddpm::spec::{DiffusionSpec, PredictionType, VarianceType};
 
-use super::compare::{assert_close, assert_fails};
-use super::fixtures::{Fixture, Tensor};
+use crate::compare::{assert_close, assert_fails};
+use crate::fixtures::{Fixture, Tensor};
 
 const TOLERANCE: f64 = 1e-5;
 const PREDICTIONS: [(&str, PredictionType); 2] =
@@ -89,7 +91,7 @@ fn ddim_by_t(spec: &DiffusionSpec, eta: f64) -> Vec<StepCoefficients> {
     by_t(ddim_steps(spec, spec.num_timesteps, eta).expect("a full chain"))
 }
 
-/// Every answer of gaussian_diffusion.safetensors but the losses and the bound.
+/// Every answer of gaussian_diffusion.safetensors but the losses and the bound (`bound.rs`).
 #[test]
 fn one_step_follows_the_reference() {
     let mut known = Known::load();
