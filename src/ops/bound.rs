@@ -1,7 +1,6 @@
 //! One term of the variational bound: `shaders/bound.wgsl`.
 
 use super::chain::Picture;
-use super::p_sample;
 use crate::error::Result;
 use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 use crate::spec::DiffusionSpec;
@@ -86,7 +85,7 @@ pub fn record(
         output_stride: buffers.output_stride,
         samples: picture.samples,
         num_timesteps: spec.num_timesteps,
-        variance_type: p_sample::number_of(spec.variance_type),
+        variance_type: spec.variance_type as u32,
         clip: spec.clip_sample.into(),
     };
     let args = [
