@@ -120,7 +120,7 @@ impl Evaluator {
         let tensor = self.network.input_tensor();
         let elements = (tensor.pixels() * tensor.channels()) as usize;
         let (count, batch) = (x_start.len() / elements, self.batch() as usize);
-        if x_start.len() % elements != 0 || count == 0 || count > batch {
+        if !x_start.len().is_multiple_of(elements) || count == 0 || count > batch {
             return Err(Error::input(format!(
                 "expected 1 to {batch} pictures of {elements} elements, found {} elements",
                 x_start.len()
