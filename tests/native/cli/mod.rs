@@ -1,6 +1,7 @@
 //! The command line, as its users have it: the built program, in a folder of its own.
 
 mod bad_input;
+mod eval;
 mod export;
 mod files;
 mod gradients;
