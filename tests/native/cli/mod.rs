@@ -5,6 +5,7 @@ mod eval;
 mod export;
 mod files;
 mod gradients;
+mod neighbours;
 mod sample;
 mod train;
 
