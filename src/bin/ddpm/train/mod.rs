@@ -4,6 +4,7 @@ mod args;
 mod folder;
 mod interrupt;
 mod metrics;
+mod modes;
 mod plot;
 mod request;
 mod samples;
