@@ -47,7 +47,7 @@ fn bad_runs() {
             (1, "train --config learned.toml --out run", "learned variance"),
             (1, "train --config bound.toml --out run", "expected mse or rescaled_mse"),
             (1, &format!("{train} --loss rescaled_kl --min-snr 5"), "expected mse or rescaled_mse"),
-            (1, &format!("{train} --min-snr -1"), "min_snr_gamma: expected a number above 0"),
+            (1, &format!("{train} --min-snr=-1"), "min_snr_gamma: expected a number above 0"),
             (2, &format!("{train} --loss huber"), "rescaled_mse"),
             (2, &format!("{train} --prediction noise"), "previous_x"),
             (2, &format!("{train} --variance large"), "learned_range"),
