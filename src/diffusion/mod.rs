@@ -13,6 +13,7 @@
 //! All panic if their slices' lengths do not agree.
 
 pub mod bound;
+pub mod loss;
 
 use crate::schedule::{Schedule, StepCoefficients};
 use crate::spec::{DiffusionSpec, VarianceType};

@@ -24,7 +24,7 @@ pub mod gradient_norm;
 mod group_norm;
 mod linear;
 pub mod matmul;
-pub mod mse;
+mod mean_loss;
 mod network;
 pub mod normals;
 pub mod p_sample;
@@ -35,6 +35,7 @@ pub mod store;
 mod sum_partials;
 mod timestep_embedding;
 mod training;
+pub mod training_loss;
 
 pub use network::{Network, to_channels_first, to_channels_last};
 pub use training::{TrainingNetwork, TrainingOptions};
@@ -70,13 +71,14 @@ pub static SHADERS: &[&Shader] = &[
     &linear::LINEAR_GRADIENT,
     &matmul::MATMUL,
     &matmul::MATMUL_TEXEL,
-    &mse::MSE,
+    &mean_loss::MEAN_LOSS,
     &normals::NORMALS,
     &p_sample::P_SAMPLE,
     &q_sample::Q_SAMPLE,
     &softmax::SOFTMAX,
     &sum_partials::SUM_PARTIALS,
     &timestep_embedding::TIMESTEP_EMBEDDING,
+    &training_loss::TRAINING_LOSS,
 ];
 
 /// The kernels that [`Network::new`] needs for `graph` under `tile`: to be compiled one at a time before it.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Preset;
+use super::check::check_outputs;
 use crate::dataset::files::{LoadOptions, Source, Split};
 use crate::dataset::{Dataset, LabelDropout, LoaderOptions};
 use crate::error::{Error, Result};
@@ -170,13 +171,7 @@ impl RunConfig {
                 "num_class_embeds: expected none without classes to train with, found some",
             ));
         }
-        if self.network.out_channels != self.network.in_channels {
-            return Err(Error::unsupported(format!(
-                "out_channels: expected {}, as a learned variance is not trained here, found {}",
-                self.network.in_channels, self.network.out_channels
-            )));
-        }
-        Ok(())
+        check_outputs(&self.network, &self.diffusion)
     }
 
     /// How the pictures of `split` are read.

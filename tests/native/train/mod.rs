@@ -5,6 +5,7 @@ mod initial;
 mod kernels;
 mod learning;
 mod memory;
+mod modes;
 mod presets;
 mod state_file;
 mod steps;

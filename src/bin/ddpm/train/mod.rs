@@ -3,6 +3,7 @@
 mod args;
 mod folder;
 mod metrics;
+mod modes;
 mod plot;
 mod request;
 mod samples;
