@@ -56,6 +56,14 @@ pub struct ParamShape<'a> {
 }
 
 impl Checkpoint {
+    /// Checks that the network has the outputs that its variance asks for: C, or 2·C where that is learned.
+    ///
+    /// # Errors
+    /// If it has not.
+    pub fn check_outputs(&self) -> Result<()> {
+        self.diffusion.check_outputs(&self.unet)
+    }
+
     /// Reads a single packed file.
     ///
     /// # Errors

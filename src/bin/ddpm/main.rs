@@ -4,14 +4,18 @@
 //! status 1, or 2 where the command line itself makes no sense. Files are written whole or not at all.
 
 mod debug;
+mod eval;
 mod export;
 mod info;
+mod interrupt;
 mod model;
 mod noise;
 mod output;
 mod pack;
+mod pictures;
 mod progress;
 mod sample;
+mod shell;
 mod tensors;
 mod train;
 
@@ -46,6 +50,7 @@ struct Cli {
 enum Verb {
     Sample(sample::Args),
     Train(Box<train::Args>),
+    Eval(eval::Args),
     Noise(noise::Args),
     Info(info::Args),
     Pack(pack::Args),
@@ -84,6 +89,7 @@ fn main() -> ExitCode {
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match &cli.verb {
         Verb::Sample(args) => sample::run(args, adapter),
         Verb::Train(args) => train::run(args, adapter),
+        Verb::Eval(args) => eval::run(args, adapter),
         Verb::Noise(args) => noise::run(args, adapter),
         Verb::Info(args) => info::run(args, adapter),
         Verb::Pack(args) => pack::run(args),
