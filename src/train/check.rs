@@ -2,25 +2,12 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
-use crate::spec::{DiffusionSpec, TrainSpec, UNetSpec};
+use crate::spec::TrainSpec;
 
 /// Checks that `checkpoint` can be trained by `spec`.
 pub(super) fn check(spec: &TrainSpec, checkpoint: &Checkpoint) -> Result<()> {
-    check_outputs(&checkpoint.unet, &checkpoint.diffusion)?;
+    checkpoint.check_outputs()?;
     spec.validate()
-}
-
-/// Checks that a network has the outputs that its process reads.
-pub(super) fn check_outputs(network: &UNetSpec, diffusion: &DiffusionSpec) -> Result<()> {
-    let expected = diffusion.outputs(network.in_channels);
-    if network.out_channels != expected {
-        let which = if diffusion.variance_type.is_learned() { "with" } else { "without" };
-        return Err(Error::input(format!(
-            "out_channels: expected {expected}, as {} channels have {which} a learned variance, found {}",
-            network.in_channels, network.out_channels
-        )));
-    }
-    Ok(())
 }
 
 impl TrainSpec {

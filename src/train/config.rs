@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Preset;
-use super::check::check_outputs;
 use crate::dataset::files::{LoadOptions, Source, Split};
 use crate::dataset::{Dataset, LabelDropout, LoaderOptions};
 use crate::error::{Error, Result};
@@ -171,7 +170,7 @@ impl RunConfig {
                 "num_class_embeds: expected none without classes to train with, found some",
             ));
         }
-        check_outputs(&self.network, &self.diffusion)
+        self.diffusion.check_outputs(&self.network)
     }
 
     /// How the pictures of `split` are read.
