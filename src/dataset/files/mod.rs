@@ -19,14 +19,17 @@ mod decode;
 mod fit;
 mod folder;
 mod idx;
+pub mod npz;
 mod places;
 mod raw;
+mod set;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 pub use decode::decode;
+pub use set::PictureSet;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
 //! `ddpm sample`: pictures from noise, in batches.
 
 mod batches;
+mod sets;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -22,6 +23,7 @@ use crate::{Failure, Outcome, model, output, tensors};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     ddpm sample --model fashion-mnist-reference --count 64 --seed 7 --out grid.png\n  \
+    ddpm sample --model fashion-mnist-reference --count 10000 --pictures samples --npz samples.npz\n  \
     ddpm sample --model fashion-mnist-classes --null-class 10 --label 9 --guidance 2 --sampler ddim --trajectory film.gif")]
 pub struct Args {
     /// A diffusers folder or a packed .safetensors file.
@@ -77,13 +79,23 @@ pub struct Args {
     #[arg(long, value_name = "WxH", value_parser = model::parse_size)]
     size: Option<Size>,
 
-    /// The grid of pictures to write [default: grid.png, unless --tensors or --trajectory is given].
+    /// The grid of pictures to write [default: grid.png, unless something else is to be written].
     #[arg(long, value_name = "FILE.png")]
     out: Option<PathBuf>,
 
     /// Write the pictures as `pictures`, F32, [N, C, H, W] in [-1, 1].
     #[arg(long, value_name = "FILE.safetensors")]
     tensors: Option<PathBuf>,
+
+    /// Write each picture as a PNG in this new or empty folder, named by its index: 000000.png. Tools that measure sample
+    /// sets (FID) take such folders.
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
+
+    /// Write the pictures as `arr_0`, uint8, [N, H, W, 3], and their labels, if they have some, as `arr_1`, as
+    /// guided-diffusion's evaluator and numpy take them.
+    #[arg(long, value_name = "FILE.npz")]
+    npz: Option<PathBuf>,
 
     /// Write an animated film of the chain, from noise to the pictures.
     #[arg(long, value_name = "FILE.gif")]
@@ -128,13 +140,18 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
             args.first_sample, args.count
         )));
     }
-    let default_out =
-        (args.tensors.is_none() && args.trajectory.is_none()).then(|| PathBuf::from("grid.png"));
+    let others = [&args.tensors, &args.trajectory, &args.pictures, &args.npz];
+    let default_out = others.iter().all(|path| path.is_none()).then(|| PathBuf::from("grid.png"));
     let out = args.out.clone().or(default_out);
-    for (path, extension) in [(&out, "png"), (&args.tensors, "safetensors"), (&args.trajectory, "gif")] {
+    let files =
+        [(&out, "png"), (&args.tensors, "safetensors"), (&args.trajectory, "gif"), (&args.npz, "npz")];
+    for (path, extension) in files {
         if let Some(path) = path {
             output::check(path, extension, &[&args.model])?;
         }
+    }
+    if let Some(path) = &args.pictures {
+        output::check_new_folder(path)?;
     }
     let mut checkpoint = model::load(&args.model)?;
     model::set_null_class(&mut checkpoint, args.null_class)?;
@@ -143,6 +160,9 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     let shape = [checkpoint.unet.in_channels, height, width];
     let grid = Grid { gap: args.gap, scale: args.scale, ..Grid::near_square(args.count, shape) };
     grid.size()?;
+    if args.npz.is_some() {
+        sets::check_channels(shape)?;
+    }
 
     let gpu = crate::gpu(adapter)?;
     let started = Instant::now();
@@ -162,10 +182,17 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     if let Some(path) = &out {
         written.push((path, output::png(&grid.draw(&pictures)?, &texts(args, &options))?));
     }
+    if let Some(path) = &args.npz {
+        written.push((path, sets::npz(&checkpoint, &options, shape, &pictures)?));
+    }
     for (path, bytes) in &written {
         output::write(path, bytes)?;
     }
-    let names: Vec<String> = written.iter().map(|(path, _)| path.display().to_string()).collect();
+    let mut names: Vec<String> = written.iter().map(|(path, _)| path.display().to_string()).collect();
+    if let Some(path) = &args.pictures {
+        output::write_folder(path, sets::files(args, &options, shape, &pictures))?;
+        names.push(path.display().to_string());
+    }
     Ok(format!(
         "{} pictures in {seconds:.1} s, {:.2} steps/s in batches of {batch}, on {}: {}",
         args.count,
@@ -200,7 +227,7 @@ fn options(args: &Args, checkpoint: &Checkpoint) -> Result<SamplerOptions> {
     })
 }
 
-/// What the grid's PNG says of how it came about.
+/// What a PNG says of how what `options` ask for came about.
 fn texts(args: &Args, options: &SamplerOptions) -> Vec<(&'static str, String)> {
     let (sampler, eta) = match options.method {
         Method::Ddpm => ("ddpm", None),
