@@ -54,8 +54,10 @@ pub fn check_pipeline(path: &Path, model: &Path) -> Result<()> {
 /// Checks that `path` can be a folder of new files: it is not there, or empty.
 pub fn check_new_folder(path: &Path) -> Result<()> {
     let found = match std::fs::read_dir(path) {
-        Ok(mut entries) if entries.next().is_none() => return Ok(()),
-        Ok(_) => "files in it",
+        Ok(mut entries) => match entries.next() {
+            None => return Ok(()),
+            Some(_) => "files in it",
+        },
         Err(_) if !path.exists() => return check_parent(path),
         Err(_) => "something that cannot be listed",
     };

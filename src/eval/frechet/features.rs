@@ -7,6 +7,7 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use rten::{DataType, Dimension, Model, NodeId, Value, ValueType};
 use rten_tensor::prelude::*;
 
+use super::model_file;
 use crate::error::{Error, Result};
 
 /// Pictures in a batch where the network takes any number.
@@ -78,8 +79,11 @@ impl FeatureNetwork {
         if path.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("onnx")) {
             return refused("a name that ends in .onnx", "another".to_owned());
         }
-        // Said by the system in its own words, whatever the library makes of it.
-        std::fs::metadata(path).map_err(|error| Error::load(format!("{name}: cannot be read ({error})")))?;
+        let is_model = model_file::is_model(path)
+            .map_err(|error| Error::load(format!("{name}: cannot be read ({error})")))?;
+        if !is_model {
+            return refused("a network as an ONNX file", "something else, or a part of one".to_owned());
+        }
         let model = Model::load_file(path)
             .map_err(|error| Error::load(format!("{name}: expected a network as an ONNX file ({error})")))?;
         let (&[input], Some(&output)) = (model.input_ids(), model.output_ids().first()) else {

@@ -7,6 +7,7 @@
 //! [arXiv 1706.08500]: https://arxiv.org/abs/1706.08500
 
 mod features;
+mod model_file;
 mod moments;
 
 pub use features::{FeatureNetwork, ValueRange};

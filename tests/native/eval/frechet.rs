@@ -124,7 +124,7 @@ fn networks_find_what_pytorch_finds() {
     let network = network("fixed.onnx", ValueRange::Signed).expect("a network");
     assert_eq!(network.batch(), 2);
     let signed = network.features(&pictures[..720], [12, 10]).expect("features");
-    assert!(max_abs(&signed, &fixture.f32("fixed_unit").data[..12]) > 0.01, "the range says nothing");
+    assert!(max_abs(&signed, &fixture.f32("fixed_unit").data[..12]) > 1e-3, "the range says nothing");
 }
 
 #[test]
@@ -141,22 +141,20 @@ fn files_that_are_no_feature_networks_are_refused() {
     refused(network("none.onnx", ValueRange::Unit), "none.onnx: cannot be read");
     let whole = std::fs::read(path("onnx/fixed.onnx")).expect("read");
     let written = scratch.path("bad.onnx");
-    let mut kept = 0;
     for length in (0..whole.len()).step_by(whole.len() / 40) {
         std::fs::write(&written, &whole[..length]).expect("written");
-        match FeatureNetwork::load(&written, ValueRange::Unit) {
-            Ok(_) => kept += 1,
-            Err(error) => assert!(error.to_string().contains("bad.onnx"), "{error}"),
-        }
+        refused(
+            FeatureNetwork::load(&written, ValueRange::Unit),
+            "bad.onnx: expected a network as an ONNX file",
+        );
     }
-    assert!(kept < 3, "{kept} truncated files are whole");
     for junk in [
         b"{\"not\": \"ONNX\"}".as_slice(),
         &[0xff; 300],
         &std::fs::read(path("onnx/numpy.npz")).expect("read"),
     ] {
         std::fs::write(&written, junk).expect("written");
-        refused(FeatureNetwork::load(&written, ValueRange::Unit), "bad.onnx");
+        refused(FeatureNetwork::load(&written, ValueRange::Unit), "an ONNX file");
     }
 }
 

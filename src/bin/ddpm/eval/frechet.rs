@@ -1,6 +1,6 @@
 //! `ddpm eval --frechet`: how far two sets of pictures are from each other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use ddpm::dataset::files::PictureSet;
@@ -11,6 +11,7 @@ use crate::Outcome;
 use crate::progress::Progress;
 
 #[derive(clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = "Distance of two sets of pictures")]
 pub struct Args {
     /// Measure the Fréchet distance between two sets by --features (FID, if it is the usual Inception), in place of a model's
@@ -34,7 +35,7 @@ pub struct Args {
 
     /// The values that the network takes for black and white: 0..1 suits pytorch-fid's Inception, 0..255 torch-fidelity's;
     /// imagenet is torchvision's normalisation.
-    #[arg(long, value_enum, default_value = "0..1", requires = "frechet")]
+    #[arg(long, value_enum, default_value = "0..1", requires = "frechet", allow_hyphen_values = true)]
     features_range: RangeName,
 }
 
@@ -62,7 +63,7 @@ impl From<RangeName> for ValueRange {
 }
 
 /// Compares the sets `names`: the first `count` pictures of each, or all.
-pub fn run(args: &Args, names: &[String], data: Option<&std::path::Path>, count: Option<u32>) -> Outcome {
+pub fn run(args: &Args, names: &[String], data: Option<&Path>, count: Option<u32>) -> Outcome {
     let Some(features) = &args.features else {
         return Err(crate::Failure::Usage("--frechet: expected --features FILE.onnx, found none".to_owned()));
     };
