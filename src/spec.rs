@@ -151,7 +151,7 @@ pub enum VarianceType {
 }
 
 impl VarianceType {
-    /// Whether the network has as many outputs again for it.
+    /// Whether the network says it, in as many outputs again.
     pub fn is_learned(self) -> bool {
         matches!(self, Self::Learned | Self::LearnedRange)
     }

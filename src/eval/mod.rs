@@ -4,9 +4,11 @@
 //! [`Evaluator`] computes terms on the GPU, [`Strata`] says at which t, and [`BoundTable`] collects them and says what they
 //! come to.
 
+mod neighbours;
 mod strata;
 mod table;
 
+pub use neighbours::{Neighbour, nearest};
 pub use strata::Strata;
 pub use table::{BoundTable, Estimate, RatePoint, Term};
 

@@ -9,6 +9,7 @@ mod export;
 mod info;
 mod interrupt;
 mod model;
+mod neighbours;
 mod noise;
 mod output;
 mod pack;
@@ -52,6 +53,7 @@ enum Verb {
     Train(Box<train::Args>),
     Eval(eval::Args),
     Noise(noise::Args),
+    Neighbours(neighbours::Args),
     Info(info::Args),
     Pack(pack::Args),
     Export(export::Args),
@@ -91,6 +93,7 @@ fn main() -> ExitCode {
         Verb::Train(args) => train::run(args, adapter),
         Verb::Eval(args) => eval::run(args, adapter),
         Verb::Noise(args) => noise::run(args, adapter),
+        Verb::Neighbours(args) => neighbours::run(args),
         Verb::Info(args) => info::run(args, adapter),
         Verb::Pack(args) => pack::run(args),
         Verb::Export(args) => export::run(args),

@@ -36,7 +36,7 @@ fn drawn_timesteps_cover_their_ranges_evenly() {
         // Four standard errors of a uniform draw.
         let allowed = 4.0 * f64::from(range.end - range.start) / 12f64.sqrt() / 4000f64.sqrt();
         assert!((mean - middle).abs() <= allowed, "{range:?}: {mean}");
-        if range.end - range.start > 1 {
+        if range.end - range.start >= 100 {
             let first_quarter =
                 drawn.iter().filter(|&&t| t - range.start < (range.end - range.start) / 4).count();
             assert!((850..1150).contains(&first_quarter), "{range:?}: {first_quarter} of 4000");

@@ -27,8 +27,7 @@ impl EvalFolder {
         self.0.join("terms.safetensors")
     }
 
-    /// Checks that an evaluation can begin here or, if `resume`, go on; returns what there is to go on from. The folder is
-    /// made if it is not there.
+    /// Checks that an evaluation can begin here or, if `resume`, go on; returns what there is to go on from.
     ///
     /// # Errors
     /// If there is an evaluation that is not to go on, or something else.
@@ -46,17 +45,30 @@ impl EvalFolder {
         if self.0.is_dir() {
             let mut entries = fs::read_dir(&self.0)
                 .map_err(|error| Error::load(format!("{path}: cannot be listed ({error})")))?;
-            return match entries.next() {
-                Some(_) => refused("a new or empty folder, or an evaluation", "other files in it"),
-                None => Ok(None),
+            return match entries
+                .any(|entry| entry.is_ok_and(|entry| !atomic::is_leftover(&entry.file_name())))
+            {
+                true => refused("a new or empty folder, or an evaluation", "other files in it"),
+                false => Ok(None),
             };
         }
         if self.0.exists() {
             return refused("a folder to write", "a file");
         }
         crate::output::check_parent(&self.0)?;
-        fs::create_dir(&self.0).map_err(|error| Error::load(format!("{path}: cannot be made ({error})")))?;
         Ok(None)
+    }
+
+    /// Makes the folder if it is not there, removes what an evaluation that was killed left half-written, and keeps what is
+    /// done so far.
+    pub fn prepare(&self, state: &State) -> Result<()> {
+        match fs::create_dir(&self.0) {
+            Err(error) if !self.0.is_dir() => {
+                return Err(Error::load(format!("{}: cannot be made ({error})", self.0.display())));
+            }
+            _ => atomic::remove_leftovers(&self.0),
+        }
+        self.save(state)
     }
 
     /// Keeps what is done.

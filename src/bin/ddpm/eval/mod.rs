@@ -163,7 +163,8 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
         // Notes that nobody can read do not matter.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("ddpm eval: {note}\n").as_bytes());
     }
-    if folder.is_some() {
+    if let Some(folder) = &folder {
+        folder.prepare(&state)?;
         interrupt::listen("eval")?;
     }
     let evaluation = Evaluation {
