@@ -12,7 +12,7 @@
 // clipped to [−1, 1] where `clip` says so. ε̂ is the network's own where nothing was clipped, and always with
 // pred_noise_from_network; else it is the one that fits the clipped x̂_0, (x_t − √ᾱ_t·x̂_0) / √(1 − ᾱ_t).
 // σ is the step's; in a DDPM step with a learned variance it is a factor (1, or 0 in the last step) on the
-// network's √variance. z is Philox's of (seed, 1, the step's t, first_sample + n, element in [C, H, W]), and is
+// network's √variance. z is Philox's of (seed, 1, the step's noise_t, first_sample + n·sample_step, element in [C, H, W]), and is
 // not drawn where σ is 0.
 // Guided (arXiv 2207.12598, eq. 6): o = (1 − guidance)·o_null + guidance·o_label; the variance is the label's.
 //
@@ -52,9 +52,10 @@ struct PSample {
     guidance_mode: u32,
     // w of the combination.
     guidance: f32,
+    // 1, or 0 where all samples draw the first one's noise.
+    sample_step: u32,
     pad0: u32,
     pad1: u32,
-    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: PSample;
@@ -98,7 +99,7 @@ fn reverse_step(n: u32, block_ix: u32, variance_type: u32) {
     var z = vec4<f32>(0.0);
     if step.sigma > 0.0 {
         let key = vec2<u32>(chain.seed_lo, chain.seed_hi);
-        z = normal_block(key, REVERSE_NOISE, step.t, chain.first_sample + n, block_ix);
+        z = normal_block(key, REVERSE_NOISE, step.noise_t, chain.first_sample + n * params.sample_step, block_ix);
     }
     for (var i = 0u; i < min(4u, params.elements - first); i++) {
         let channel = (first + i) / params.plane;

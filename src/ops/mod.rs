@@ -21,6 +21,7 @@ pub mod draw_timesteps;
 mod dropout;
 pub mod gradient_norm;
 mod group_norm;
+pub mod inpaint;
 mod linear;
 pub mod matmul;
 pub mod mse;
@@ -64,6 +65,7 @@ pub static SHADERS: &[&Shader] = &[
     &group_norm::GROUP_NORM,
     &group_norm::GROUP_NORM_GRADIENT,
     &group_norm::GROUP_NORM_PARAMETERS,
+    &inpaint::INPAINT,
     &linear::LINEAR,
     &linear::LINEAR_GRADIENT,
     &matmul::MATMUL,

@@ -35,12 +35,12 @@ params! {
         guidance_mode: u32,
         /// w of ε = (1 − w) · ε_null + w · ε_label.
         guidance: f32,
+        /// 0 where all pictures draw the first one's noise, else 1.
+        sample_step: u32,
         /// Unused.
         pad0: u32,
         /// Unused.
         pad1: u32,
-        /// Unused.
-        pad2: u32,
     }
 }
 
@@ -131,6 +131,7 @@ pub fn record(
         copies: picture.copies,
         guidance_mode: guidance.is_some().into(),
         guidance: guidance.unwrap_or(0.0),
+        sample_step: picture.sample_step(),
         ..PSample::default()
     };
     let entry_point = entry_point(step);

@@ -1,9 +1,11 @@
-//! The reverse process on the GPU: Algorithm 2, DDIM, guidance, kept frames.
+//! The reverse process on the GPU: Algorithm 2, DDIM both ways, Langevin dynamics, guidance, parts of pictures that are
+//! known, kept frames.
 //!
 //! [`Sampler::step`] encodes one step x_t → x_{t−1}; it is the same fixed list of dispatches for every t, since the
 //! step's index, the schedule and the noise are on the GPU. x_t never leaves it to be drawn or to go on.
 
 mod frames;
+mod known;
 mod options;
 #[cfg(not(target_arch = "wasm32"))]
 mod run;
@@ -11,7 +13,7 @@ mod run;
 pub use frames::Frames;
 pub use options::{Conditioning, Method, SamplerOptions};
 #[cfg(not(target_arch = "wasm32"))]
-pub use run::run;
+pub use run::{run, run_until};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
@@ -21,7 +23,6 @@ use crate::ops::chain::{Chain, Picture, StepCoefficients};
 use crate::ops::p_sample::{self, ReverseStep, StepBuffers};
 use crate::ops::{Network, advance, normals, to_channels_first, to_channels_last};
 use crate::rng::Stream;
-use crate::schedule;
 use crate::spec::VarianceType;
 
 /// The kernels that [`Sampler::new`] needs besides the network's.
@@ -36,7 +37,9 @@ pub fn kernels(method: Method) -> Vec<KernelKey> {
 fn step_kind(method: Method) -> ReverseStep {
     match method {
         Method::Ddpm => ReverseStep::Ancestral,
-        Method::Ddim { pred_noise, .. } => ReverseStep::Ddim(pred_noise),
+        Method::Ddim { pred_noise, .. }
+        | Method::Langevin { pred_noise, .. }
+        | Method::DdimEncode { pred_noise } => ReverseStep::Ddim(pred_noise),
     }
 }
 
@@ -46,6 +49,7 @@ pub struct Sampler {
     network_x: Buffer,
     timesteps: Buffer,
     chain: Buffer,
+    steps: Buffer,
     pred_x_start: Buffer,
     pred_noise: Buffer,
     step_plan: Plan,
@@ -66,10 +70,7 @@ impl Sampler {
     pub fn new(gpu: &GpuContext, checkpoint: &Checkpoint, options: &SamplerOptions) -> Result<Self> {
         let branches = options.branches(checkpoint)?;
         let spec = &checkpoint.diffusion;
-        let steps = match options.method {
-            Method::Ddpm => schedule::ddpm_steps(spec, options.steps)?,
-            Method::Ddim { eta, .. } => schedule::ddim_steps(spec, options.steps, eta)?,
-        };
+        let steps = options.method.steps(spec, options.steps)?;
         let learned = matches!(spec.variance_type, VarianceType::Learned | VarianceType::LearnedRange);
         if learned != (checkpoint.unet.out_channels == 2 * checkpoint.unet.in_channels) {
             return Err(Error::unsupported(format!(
@@ -90,6 +91,7 @@ impl Sampler {
             stride: picture_tensor.quads() * 4,
             samples: options.count,
             copies: branches.copies,
+            shared_noise: options.shared_noise,
         };
         let coefficients: Vec<StepCoefficients> = steps.iter().map(StepCoefficients::from).collect();
         let chain = gpu.buffer("chain", 4)?;
@@ -124,6 +126,7 @@ impl Sampler {
             network_x: network.x.clone(),
             timesteps: network.timesteps.clone(),
             chain,
+            steps: steps_buffer,
             pred_x_start,
             pred_noise,
             step_plan: network.plan.then(tail),

@@ -391,6 +391,7 @@ fn micro_batch(
         stride: tensor.quads() * 4,
         samples,
         copies: 1,
+        shared_noise: false,
     };
     let mut rec = Recorder::new(gpu);
     draw_timesteps::record(&mut rec, samples, num_timesteps, chain, &network.timesteps)?;

@@ -267,7 +267,7 @@ fn structs_in_memory_are_what_rust_believes() {
         sigma,
         min_log_variance,
         max_log_variance,
-        pad,
+        noise_t,
     });
     let shader = SHADERS.iter().find(|shader| shader.name == "p_sample").expect("a shader of the chain");
     let (module, _) = validated(shader.name, &assemble(shader, &[])).unwrap_or_else(|e| panic!("{e}"));

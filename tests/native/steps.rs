@@ -33,6 +33,7 @@ fn picture(tensor: &Tensor, copies: u32) -> Picture {
         stride: tensor.quads() * 4,
         samples: SAMPLES,
         copies,
+        shared_noise: false,
     }
 }
 

@@ -1,8 +1,14 @@
 //! The tables of a diffusion process, in f64: every β schedule, the products of α, the posterior's
-//! coefficients, and the coefficients of each step of a full or respaced chain.
+//! coefficients, and the coefficients of each step of a full or respaced chain, to a picture or from one.
 //!
 //! `t` is 0-based: t = 0 is one step of noise, t = T − 1 is (nearly) pure noise. Equation numbers are those
 //! of arXiv 2006.11239 (DDPM) and arXiv 2010.02502 (DDIM).
+
+mod encode;
+mod langevin;
+
+pub use encode::{ddim_encode_steps, ddim_reverse_step};
+pub use langevin::{MAX_UPDATES, langevin_steps, langevin_update};
 
 use crate::error::{Error, Result, decimal};
 use crate::spec::{BetaSchedule, DiffusionSpec, PredictionType, VarianceType};
@@ -217,18 +223,21 @@ pub fn leading_timesteps(num_timesteps: u32, sampling_steps: u32, steps_offset: 
     Ok((0..sampling_steps).rev().map(|i| i * ratio + steps_offset).collect())
 }
 
-/// The numbers of one reverse step, DDPM's or DDIM's; cast to f32 they are what the GPU's kernel reads.
+/// The numbers of one step of a chain, whichever: DDPM's, DDIM's either way, or Langevin's; cast to f32 they are what the
+/// GPU's kernel reads.
 ///
 /// x̂_0 follows from the network's output by its [`PredictionType`], clipped where the spec says so. Then
 ///
 /// x_prev = `x_start_coef`·x̂_0 + `x_t_coef`·x_t + `pred_noise_coef`·ε̂ + `sigma`·z
 ///
-/// where ε̂ = (x_t − √ᾱ_t·x̂_0) / √(1 − ᾱ_t), or the network's own. DDPM has no ε̂ term, DDIM no x_t term, and
-/// the last step no noise.
+/// where ε̂ = (x_t − √ᾱ_t·x̂_0) / √(1 − ᾱ_t), or the network's own. DDPM has no ε̂ term, DDIM no x_t term, Langevin no x̂_0
+/// term, and the last step no noise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepCoefficients {
-    /// The original timestep: what the network is told, and the t of the noise z.
+    /// The original timestep: what the network is told.
     pub t: u32,
+    /// The t of the noise z: the timestep's, unless several steps are taken at one.
+    pub noise_t: u32,
     /// √(1 / ᾱ_t); 0 (and unused) where ᾱ_t is 0 and the network does not predict ε.
     pub sqrt_recip_alphas_cumprod: f64,
     /// √(1 / ᾱ_t − 1); 0 (and unused) where ᾱ_t is 0 and the network does not predict ε.
@@ -362,6 +371,7 @@ fn step_from(spec: &DiffusionSpec, t: u32, ac: f64, ac_prev: f64) -> Result<Step
         if vanishing(ac) { (0.0, 0.0) } else { ((1.0 / ac).sqrt(), (1.0 / ac - 1.0).sqrt()) };
     Ok(StepCoefficients {
         t,
+        noise_t: t,
         sqrt_recip_alphas_cumprod: recip,
         sqrt_recipm1_alphas_cumprod: recipm1,
         sqrt_alphas_cumprod: ac.sqrt(),
