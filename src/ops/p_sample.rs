@@ -4,7 +4,7 @@ use super::chain::Picture;
 use crate::diffusion::PredNoise;
 use crate::error::Result;
 use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
-use crate::spec::{DiffusionSpec, PredictionType, VarianceType};
+use crate::spec::{DiffusionSpec, VarianceType};
 
 params! {
     /// Settings of a reverse step; the fields are explained in `shaders/p_sample.wgsl`.
@@ -21,8 +21,6 @@ params! {
         output_stride: u32,
         /// Pictures.
         samples: u32,
-        /// [`PredictionType`], in its order.
-        prediction_type: u32,
         /// [`VarianceType`], in its order.
         variance_type: u32,
         /// 1 to clip the predicted x_0.
@@ -41,6 +39,8 @@ params! {
         pad0: u32,
         /// Unused.
         pad1: u32,
+        /// Unused.
+        pad2: u32,
     }
 }
 
@@ -115,11 +115,6 @@ pub fn record(
         stride: picture.stride,
         output_stride: buffers.output_stride,
         samples: picture.samples,
-        prediction_type: match spec.prediction_type {
-            PredictionType::Epsilon => 0,
-            PredictionType::Sample => 1,
-            PredictionType::V => 2,
-        },
         variance_type: match spec.variance_type {
             VarianceType::FixedSmall => 0,
             VarianceType::FixedLarge => 1,

@@ -190,7 +190,12 @@ impl Sampler {
 
     /// The next step's t (x_t has t + 1 steps of noise); `None` at the end.
     pub fn t(&self) -> Option<u32> {
-        self.step_timesteps.get(self.steps_done as usize).copied()
+        self.t_of(self.steps_done)
+    }
+
+    /// The t of the step that follows `steps_done` others; `None` if there is none.
+    pub fn t_of(&self, steps_done: u32) -> Option<u32> {
+        self.step_timesteps.get(steps_done as usize).copied()
     }
 
     /// Dispatches of one step.

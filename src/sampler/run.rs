@@ -12,11 +12,7 @@ const BUDGET: Duration = Duration::from_millis(80);
 ///
 /// # Errors
 /// If the device is lost or out of memory.
-pub fn run(
-    sampler: &mut Sampler,
-    frames: Option<&mut Frames>,
-    progress: impl FnMut(u32),
-) -> Result<()> {
+pub fn run(sampler: &mut Sampler, frames: Option<&mut Frames>, progress: impl FnMut(u32)) -> Result<()> {
     run_until(sampler, sampler.steps_total(), frames, progress)
 }
 

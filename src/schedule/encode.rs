@@ -18,7 +18,7 @@ pub fn ddim_reverse_step(spec: &DiffusionSpec, t: u32, alphas_cumprod_next: f64)
 }
 
 fn reverse_step(spec: &DiffusionSpec, schedule: &Schedule, t: u32, next: f64) -> Result<StepCoefficients> {
-    let mut step = step_from(spec, t, schedule.alphas_cumprod[t as usize], 1.0)?;
+    let mut step = step_from(spec, schedule, t, 1.0)?;
     step.x_start_coef = next.sqrt();
     step.pred_noise_coef = (1.0 - next).sqrt();
     Ok(step)

@@ -46,7 +46,7 @@ fn update(
     step_size: f64,
     noise: f64,
 ) -> Result<StepCoefficients> {
-    let mut step = step_from(spec, t, schedule.alphas_cumprod[t as usize], 1.0)?;
+    let mut step = step_from(spec, schedule, t, 1.0)?;
     step.x_t_coef = scale(schedule, t, before);
     step.pred_noise_coef = -step.x_t_coef * 0.5 * step_size / step.sqrt_one_minus_alphas_cumprod;
     step.sigma = noise;
@@ -75,7 +75,9 @@ pub fn langevin_steps(
     snr: f64,
 ) -> Result<Vec<StepCoefficients>> {
     if updates == 0 || updates > MAX_UPDATES {
-        return Err(Error::input(format!("Langevin updates a level: expected 1 to {MAX_UPDATES}, found {updates}")));
+        return Err(Error::input(format!(
+            "Langevin updates a level: expected 1 to {MAX_UPDATES}, found {updates}"
+        )));
     }
     if !(snr > 0.0 && snr <= 1.0) {
         return Err(Error::input(format!(
@@ -98,7 +100,7 @@ pub fn langevin_steps(
         }
     }
     let last = timesteps[timesteps.len() - 1];
-    let mut denoise = step_from(spec, last, schedule.alphas_cumprod[last as usize], 1.0)?;
+    let mut denoise = step_from(spec, &schedule, last, 1.0)?;
     denoise.x_start_coef = 1.0;
     steps.push(denoise);
     Ok(steps)

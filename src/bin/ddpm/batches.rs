@@ -66,8 +66,8 @@ impl Batches<'_> {
             begin(&mut sampler, done)?;
             let before = sampler.steps_done();
             let steps = sampler.steps_total() - before;
-            let progress = progress
-                .get_or_insert_with(|| Progress::new(self.verb, u64::from(count) * u64::from(steps)));
+            let progress =
+                progress.get_or_insert_with(|| Progress::new(self.verb, u64::from(count) * u64::from(steps)));
             let mut frames = match max_frames {
                 0 => None,
                 most => Some(Frames::new(&sampler, most, FRAME_BYTES)?),

@@ -92,9 +92,10 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
         max_frames: if args.trajectory.is_some() { FILM_FRAMES } else { 0 },
     };
     let mut film = Vec::new();
-    let Drawn { pictures, batch, steps, chain_time } = batches.draw(&mut |_, _| Ok(()), &mut |sampler, frames, first_ix| {
-        keep_film(sampler, frames, &grid, first_ix, &mut film)
-    })?;
+    let Drawn { pictures, batch, steps, chain_time } = batches
+        .draw(&mut |_, _| Ok(()), &mut |sampler, frames, first_ix| {
+            keep_film(sampler, frames, &grid, first_ix, &mut film)
+        })?;
     let seconds = started.elapsed().as_secs_f64();
 
     let mut written = Vec::new();

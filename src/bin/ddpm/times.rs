@@ -14,9 +14,10 @@ pub struct TimesArgs {
 impl TimesArgs {
     /// What is asked for, of a model of `num_timesteps`.
     pub fn of(&self, num_timesteps: u32) -> Result<Vec<u32>> {
-        let times = self.times.clone().unwrap_or_else(|| {
-            [1, 2, 4, 6, 8].map(|eighths| (num_timesteps / 8 * eighths).max(1)).to_vec()
-        });
+        let times = self
+            .times
+            .clone()
+            .unwrap_or_else(|| [1, 2, 4, 6, 8].map(|eighths| (num_timesteps / 8 * eighths).max(1)).to_vec());
         match times.iter().find(|&&time| time > num_timesteps) {
             None => Ok(times),
             Some(time) => Err(Error::input(format!(
