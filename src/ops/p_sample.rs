@@ -66,7 +66,7 @@ pub static P_SAMPLE: Shader = Shader {
 pub enum ReverseStep {
     /// Algorithm 2's.
     Ancestral,
-    /// DDIM's, with this ε̂.
+    /// DDIM's, either way, or Langevin dynamics', with this ε̂.
     Ddim(PredNoise),
 }
 
@@ -108,12 +108,33 @@ pub fn record(
     guidance: Option<f32>,
     buffers: &StepBuffers<'_>,
 ) -> Result<()> {
-    let params = PSample {
+    let params = step_params(picture, spec, step, guidance, buffers.output_stride);
+    let entry_point = entry_point(step);
+    let args = [
+        buffers.chain.into(),
+        buffers.steps.into(),
+        buffers.model_output.into(),
+        buffers.x.into(),
+        buffers.pred_x_start.into(),
+        buffers.pred_noise.into(),
+    ];
+    rec.dispatch(entry_point, KernelKey::new(&P_SAMPLE, entry_point), &params, &args, groups(picture))
+}
+
+/// What a step's kernel is told.
+pub fn step_params(
+    picture: &Picture,
+    spec: &DiffusionSpec,
+    step: ReverseStep,
+    guidance: Option<f32>,
+    output_stride: u32,
+) -> PSample {
+    PSample {
         elements: picture.elements(),
         plane: picture.plane,
         channels: picture.channels,
         stride: picture.stride,
-        output_stride: buffers.output_stride,
+        output_stride,
         samples: picture.samples,
         variance_type: match spec.variance_type {
             VarianceType::FixedSmall => 0,
@@ -128,16 +149,10 @@ pub fn record(
         guidance: guidance.unwrap_or(0.0),
         sample_step: picture.sample_step(),
         ..PSample::default()
-    };
-    let entry_point = entry_point(step);
-    let args = [
-        buffers.chain.into(),
-        buffers.steps.into(),
-        buffers.model_output.into(),
-        buffers.x.into(),
-        buffers.pred_x_start.into(),
-        buffers.pred_noise.into(),
-    ];
-    let groups = [picture.elements().div_ceil(4).div_ceil(64), picture.samples, 1];
-    rec.dispatch(entry_point, KernelKey::new(&P_SAMPLE, entry_point), &params, &args, groups)
+    }
+}
+
+/// Workgroups of a step's kernel.
+pub fn groups(picture: &Picture) -> [u32; 3] {
+    [picture.elements().div_ceil(4).div_ceil(64), picture.samples, 1]
 }

@@ -5,12 +5,14 @@
 //! step's index, the schedule and the noise are on the GPU. x_t never leaves it to be drawn or to go on.
 
 mod frames;
+mod guide;
 mod known;
 mod options;
 #[cfg(not(target_arch = "wasm32"))]
 mod run;
 
 pub use frames::Frames;
+pub use guide::GuideBuffers;
 pub use options::{Conditioning, Method, SamplerOptions};
 #[cfg(not(target_arch = "wasm32"))]
 pub use run::{run, run_until};
@@ -21,7 +23,7 @@ use crate::gpu::{Buffer, GpuContext, KernelKey, Plan, Recorder};
 use crate::graph::{Tensor, unet};
 use crate::ops::chain::{Chain, Picture, StepCoefficients};
 use crate::ops::p_sample::{self, ReverseStep, StepBuffers};
-use crate::ops::{Network, advance, normals, to_channels_first, to_channels_last};
+use crate::ops::{Network, advance, guided_step, normals, to_channels_first, to_channels_last};
 use crate::rng::Stream;
 use crate::spec::VarianceType;
 
@@ -52,6 +54,7 @@ pub struct Sampler {
     steps: Buffer,
     pred_x_start: Buffer,
     pred_noise: Buffer,
+    gradient: Option<Buffer>,
     step_plan: Plan,
     draw_plan: Plan,
     picture_tensor: Tensor,
@@ -68,6 +71,15 @@ impl Sampler {
     /// # Errors
     /// If the options do not fit the checkpoint, or the batch does not fit the adapter.
     pub fn new(gpu: &GpuContext, checkpoint: &Checkpoint, options: &SamplerOptions) -> Result<Self> {
+        Self::record(gpu, checkpoint, options, None::<fn(&GuideBuffers<'_>) -> Result<Plan>>)
+    }
+
+    fn record(
+        gpu: &GpuContext,
+        checkpoint: &Checkpoint,
+        options: &SamplerOptions,
+        classifier: Option<impl FnOnce(&GuideBuffers<'_>) -> Result<Plan>>,
+    ) -> Result<Self> {
         let branches = options.branches(checkpoint)?;
         let spec = &checkpoint.diffusion;
         let steps = options.method.steps(spec, options.steps)?;
@@ -111,7 +123,22 @@ impl Sampler {
             pred_noise: &pred_noise,
         };
         let step = step_kind(options.method);
-        p_sample::record(&mut rec, &picture, spec, step, branches.guidance, &buffers)?;
+        let mut before_step = Plan::default();
+        let mut gradient = None;
+        match classifier {
+            None => p_sample::record(&mut rec, &picture, spec, step, branches.guidance, &buffers)?,
+            Some(classifier) => {
+                let gradient = gradient.insert(gpu.buffer("gradient", words)?);
+                before_step = classifier(&GuideBuffers {
+                    x: &network.x,
+                    timesteps: &network.timesteps,
+                    gradient,
+                    tensor: &picture_tensor,
+                    count: options.count,
+                })?;
+                guided_step::record(&mut rec, &picture, spec, step, branches.guidance, &buffers, gradient)?;
+            }
+        }
         let rows = network.batch();
         advance::record(&mut rec, steps.len() as u32, rows, &steps_buffer, &chain, &network.timesteps)?;
         let tail = rec.finish();
@@ -129,7 +156,8 @@ impl Sampler {
             steps: steps_buffer,
             pred_x_start,
             pred_noise,
-            step_plan: network.plan.then(tail),
+            gradient,
+            step_plan: network.plan.then(before_step).then(tail),
             draw_plan,
             picture_tensor,
             picture,
