@@ -15,7 +15,7 @@ const DDIM_STEPS: u32 = 50;
 const LANGEVIN_LEVELS: u32 = 100;
 /// Langevin updates on each level, and their signal-to-noise ratio.
 const LANGEVIN_UPDATES: u32 = 5;
-const LANGEVIN_SNR: f64 = 0.3;
+const LANGEVIN_SNR: f64 = 0.4;
 
 #[derive(clap::Args)]
 pub struct ChainArgs {
@@ -48,7 +48,7 @@ pub struct ChainArgs {
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=i64::from(ddpm::schedule::MAX_UPDATES)))]
     langevin_steps: Option<u32>,
 
-    /// The ratio of the score's part of a Langevin update to the noise's, at most 1 [default: 0.3].
+    /// The ratio of the score's part of a Langevin update to the noise's, at most 1 [default: 0.4].
     #[arg(long, value_name = "R", value_parser = parse_snr)]
     langevin_snr: Option<f64>,
 
