@@ -150,6 +150,13 @@ pub enum VarianceType {
     LearnedRange,
 }
 
+impl VarianceType {
+    /// Whether the network says the variance, in outputs of its own.
+    pub fn is_learned(self) -> bool {
+        matches!(self, Self::Learned | Self::LearnedRange)
+    }
+}
+
 /// A diffusion process: the schedule and how the network's output is read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

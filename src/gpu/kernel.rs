@@ -152,6 +152,8 @@ const INCLUDES: &[(&str, &str)] = &[
     include_file!("silu"),
     include_file!("texel"),
     include_file!("turns"),
+    #[cfg(not(target_arch = "wasm32"))]
+    include_file!("variance"),
 ];
 
 /// The whole text of a shader: consts set, imports appended (once each), so that error lines stay true.

@@ -4,7 +4,7 @@ use super::chain::Picture;
 use crate::diffusion::PredNoise;
 use crate::error::Result;
 use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
-use crate::spec::{DiffusionSpec, VarianceType};
+use crate::spec::DiffusionSpec;
 
 params! {
     /// Settings of a reverse step; the fields are explained in `shaders/p_sample.wgsl`.
@@ -21,7 +21,7 @@ params! {
         output_stride: u32,
         /// Pictures.
         samples: u32,
-        /// [`VarianceType`], in its order.
+        /// [`VarianceType`](crate::spec::VarianceType), in its order.
         variance_type: u32,
         /// 1 to clip the predicted x_0.
         clip: u32,
@@ -136,12 +136,7 @@ pub fn step_params(
         stride: picture.stride,
         output_stride,
         samples: picture.samples,
-        variance_type: match spec.variance_type {
-            VarianceType::FixedSmall => 0,
-            VarianceType::FixedLarge => 1,
-            VarianceType::Learned => 2,
-            VarianceType::LearnedRange => 3,
-        },
+        variance_type: spec.variance_type as u32,
         clip: spec.clip_sample.into(),
         pred_noise_from_network: (step == ReverseStep::Ddim(PredNoise::FromNetwork)).into(),
         copies: picture.copies,

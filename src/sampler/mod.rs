@@ -25,7 +25,6 @@ use crate::ops::chain::{Chain, Picture, StepCoefficients};
 use crate::ops::p_sample::{self, ReverseStep, StepBuffers};
 use crate::ops::{Network, advance, guided_step, normals, to_channels_first, to_channels_last};
 use crate::rng::Stream;
-use crate::spec::VarianceType;
 
 /// The kernels that [`Sampler::new`] needs besides the network's.
 pub fn kernels(method: Method) -> Vec<KernelKey> {
@@ -83,13 +82,7 @@ impl Sampler {
         let branches = options.branches(checkpoint)?;
         let spec = &checkpoint.diffusion;
         let steps = options.method.steps(spec, options.steps)?;
-        let learned = matches!(spec.variance_type, VarianceType::Learned | VarianceType::LearnedRange);
-        if learned != (checkpoint.unet.out_channels == 2 * checkpoint.unet.in_channels) {
-            return Err(Error::unsupported(format!(
-                "{} outputs for {} channels do not fit variance_type {:?}",
-                checkpoint.unet.out_channels, checkpoint.unet.in_channels, spec.variance_type
-            )));
-        }
+        checkpoint.check_outputs()?;
         let graph = unet::describe(&checkpoint.unet, options.size.unwrap_or(checkpoint.unet.sample_size))?;
         let network = Network::new(gpu, &graph, &checkpoint.weights, options.count * branches.copies)?;
         if let Some(labels) = &branches.labels {

@@ -152,6 +152,12 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// (√ᾱ_t, √(1 − ᾱ_t)) of every t: what q_sample reads on the GPU.
+    pub fn forward_coefficients(&self) -> Vec<[f32; 2]> {
+        let pairs = self.sqrt_alphas_cumprod.iter().zip(&self.sqrt_one_minus_alphas_cumprod);
+        pairs.map(|(&signal, &noise)| [signal as f32, noise as f32]).collect()
+    }
+
     /// The tables of `spec`'s schedule.
     ///
     /// # Errors
@@ -266,10 +272,10 @@ pub struct StepCoefficients {
     /// The standard deviation of z's term, 0 in the last step. In a DDPM step with a learned variance: a
     /// factor, 1 or (in the last step) 0, on the network's own standard deviation.
     pub sigma: f64,
-    /// DDPM with [`VarianceType::LearnedRange`]: the log-variance that −1 stands for, ln β̃. With a fixed
-    /// variance both bounds are its logarithm. Unused by DDIM and [`VarianceType::Learned`].
+    /// DDPM: ln β̃, the posterior's log-variance (in the last step, where that is of 0, the step's before it), which −1
+    /// stands for with [`VarianceType::LearnedRange`].
     pub min_log_variance: f64,
-    /// DDPM with [`VarianceType::LearnedRange`]: the log-variance that +1 stands for, ln β.
+    /// DDPM: the fixed log-variance; with [`VarianceType::LearnedRange`] ln β, which +1 stands for.
     pub max_log_variance: f64,
 }
 
@@ -322,12 +328,12 @@ fn ddpm_step(
         (None, None) => beta,
     };
     let large = if before.is_some() { beta } else { posterior_variance };
-    let (min, max, sigma) = match spec.variance_type {
-        VarianceType::FixedSmall => (posterior_variance, posterior_variance, posterior_variance.sqrt()),
-        VarianceType::FixedLarge => (large, large, large.sqrt()),
-        VarianceType::Learned | VarianceType::LearnedRange => (posterior_variance, beta, 1.0),
+    let (max, sigma) = match spec.variance_type {
+        VarianceType::FixedSmall => (posterior_variance, posterior_variance.sqrt()),
+        VarianceType::FixedLarge => (large, large.sqrt()),
+        VarianceType::Learned | VarianceType::LearnedRange => (beta, 1.0),
     };
-    step.min_log_variance = min.ln();
+    step.min_log_variance = posterior_variance.ln();
     step.max_log_variance = max.ln();
     step.sigma = if before.is_some() { sigma } else { 0.0 };
     Ok(step)

@@ -194,12 +194,7 @@ fn x_t_is_the_hosts_noise_in_every_layout() {
 #[test]
 fn the_forward_process_is_the_hosts() {
     let schedule = Schedule::new(&DiffusionSpec::default()).expect("a schedule");
-    let coefficients: Vec<[f32; 2]> = schedule
-        .sqrt_alphas_cumprod
-        .iter()
-        .zip(&schedule.sqrt_one_minus_alphas_cumprod)
-        .map(|(&signal, &noise)| [signal as f32, noise as f32])
-        .collect();
+    let coefficients = schedule.forward_coefficients();
     for [c, h, w] in SHAPES {
         let tensor = tensor(c, h, w);
         let picture = picture(&tensor, 1);

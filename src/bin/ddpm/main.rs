@@ -7,18 +7,23 @@ mod batches;
 mod chain;
 mod debug;
 mod edit;
+mod eval;
 mod export;
 mod info;
 mod interpolate;
+mod interrupt;
 mod latents;
 mod layout;
 mod model;
+mod neighbours;
 mod noise;
 mod output;
 mod pack;
+mod pictures;
 mod progress;
 mod progressive;
 mod sample;
+mod shell;
 mod tensors;
 mod times;
 mod train;
@@ -58,7 +63,9 @@ enum Verb {
     Progressive(Box<progressive::Args>),
     Latents(Box<latents::Args>),
     Train(Box<train::Args>),
+    Eval(eval::Args),
     Noise(noise::Args),
+    Neighbours(neighbours::Args),
     Info(info::Args),
     Pack(pack::Args),
     Export(export::Args),
@@ -100,7 +107,9 @@ fn main() -> ExitCode {
         Verb::Progressive(args) => progressive::run(args, adapter),
         Verb::Latents(args) => latents::run(args, adapter),
         Verb::Train(args) => train::run(args, adapter),
+        Verb::Eval(args) => eval::run(args, adapter),
         Verb::Noise(args) => noise::run(args, adapter),
+        Verb::Neighbours(args) => neighbours::run(args),
         Verb::Info(args) => info::run(args, adapter),
         Verb::Pack(args) => pack::run(args),
         Verb::Export(args) => export::run(args),

@@ -1,9 +1,11 @@
 //! The command line, as its users have it: the built program, in a folder of its own.
 
 mod bad_input;
+mod eval;
 mod export;
 mod files;
 mod gradients;
+mod neighbours;
 mod sample;
 mod train;
 

@@ -1,6 +1,6 @@
 //! The mathematics of diffusion against the reference code's `GaussianDiffusion` and diffusers' schedulers.
 
-mod bound;
+pub mod bound;
 
 use std::collections::BTreeSet;
 
@@ -170,7 +170,7 @@ fn one_step_follows_the_reference() {
 }
 
 /// The model of the whole chains: eps(x, t) = 0.8 x + 0.05 sin t.
-fn toy_model(x_t: &[f64], t: u32) -> Vec<f64> {
+pub fn toy_model(x_t: &[f64], t: u32) -> Vec<f64> {
     x_t.iter().map(|x| 0.8 * x + 0.05 * f64::from(t).sin()).collect()
 }
 
