@@ -14,6 +14,9 @@
 
 pub mod bound;
 pub mod loss;
+mod langevin;
+
+pub use langevin::{langevin_step, score};
 
 use crate::schedule::{Schedule, StepCoefficients};
 use crate::spec::{DiffusionSpec, VarianceType};

@@ -47,6 +47,7 @@ pub(super) fn record(
         stride: tensor.quads() * 4,
         samples,
         copies: 1,
+        shared_noise: false,
     };
     let mut rec = Recorder::new(gpu);
     draw_timesteps::record(&mut rec, samples, buffers.num_timesteps, pass.chain, &network.timesteps)?;

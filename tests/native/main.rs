@@ -27,6 +27,7 @@ mod layers;
 mod noise;
 mod normality;
 mod rng;
+mod sampling;
 mod schedule;
 mod shaders;
 mod steps;
