@@ -19,6 +19,8 @@
 //!    Algorithm 1; [`eval`]: the variational bound; [`picture`] and [`film`]: what people look at
 //! 7. `web` (the page's `Player`, wasm only) and the command line `ddpm` (native only)
 //!
+//! Who knows the paper, or the reference code, finds each equation, figure and method in [`equations`].
+//!
 //! # From a checkpoint to pictures
 //! ```no_run
 //! # #[cfg(not(target_arch = "wasm32"))]
@@ -48,6 +50,9 @@
 pub mod checkpoint;
 pub mod dataset;
 pub mod diffusion;
+#[cfg(not(target_arch = "wasm32"))]
+#[doc = include_str!("equations.md")]
+pub mod equations {}
 pub mod error;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod eval;

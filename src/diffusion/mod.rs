@@ -13,6 +13,7 @@
 //! All panic if their slices' lengths do not agree.
 
 pub mod bound;
+pub mod loss;
 mod langevin;
 
 pub use langevin::{langevin_step, score};

@@ -160,9 +160,7 @@ fn reverse_steps_are_the_hosts() {
                 for step_ix in [0, 10, 19] {
                     Case { spec: spec.clone(), shape, step, guidance: None }.check(step_ix);
                 }
-                if prediction_type == PredictionType::Epsilon {
-                    Case { spec, shape, step, guidance: Some(2.5) }.check(7);
-                }
+                Case { spec, shape, step, guidance: Some(2.5) }.check(7);
             }
         }
     }

@@ -3,6 +3,7 @@
 mod args;
 mod folder;
 mod metrics;
+mod modes;
 mod plot;
 mod request;
 mod samples;
@@ -53,8 +54,8 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
         Some(saved) => read_state(&folder, &graph, (saved, &config), &origin, args.force)?,
         None => None,
     };
-    let (checkpoint, note) = start::checkpoint(&config, &graph, &dataset, init.as_ref())?;
-    notes.extend(note);
+    let (checkpoint, said) = start::checkpoint(&config, &graph, &dataset, init.as_ref())?;
+    notes.extend(said);
     let mut trainer = trainer(&gpu, &checkpoint, &config)?;
     let pending = match state {
         Some(saved) => {
