@@ -29,8 +29,8 @@ impl Sampler {
     }
 
     /// From here on the pixels whose `mask` is below ½ are x_start's: before each step they are a draw of q(x_t | x_start),
-    /// and in the end x_start itself (RePaint without resampling, arXiv 2201.09865 eq. 8). The others are painted anew, to
-    /// fit them. x_t is made to follow at once, and again whenever the chain is restarted.
+    /// and in the end x_start itself (RePaint, arXiv 2201.09865 eq. 8). The others are painted anew, to
+    /// fit them; [`SamplerOptions::resample`](super::SamplerOptions::resample) lets them fit better. x_t is made to follow at once, and again whenever the chain is restarted.
     ///
     /// x_start: `[count, C, H, W]`; mask: `[H, W]`.
     ///

@@ -81,7 +81,7 @@ impl Sampler {
     ) -> Result<Self> {
         let branches = options.branches(checkpoint)?;
         let spec = &checkpoint.diffusion;
-        let steps = options.method.steps(spec, options.steps)?;
+        let steps = options.chain(spec)?;
         checkpoint.check_outputs()?;
         let graph = unet::describe(&checkpoint.unet, options.size.unwrap_or(checkpoint.unet.sample_size))?;
         let network = Network::new(gpu, &graph, &checkpoint.weights, options.count * branches.copies)?;

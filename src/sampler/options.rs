@@ -4,7 +4,7 @@ use crate::checkpoint::Checkpoint;
 use crate::diffusion::PredNoise;
 use crate::error::{Error, Result, decimal};
 use crate::schedule::{self, StepCoefficients};
-use crate::spec::DiffusionSpec;
+use crate::spec::{DiffusionSpec, VarianceType};
 
 /// The chain's kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +36,32 @@ pub enum Method {
         /// Which ε̂ goes with a clipped x̂_0.
         pred_noise: PredNoise,
     },
+}
+
+impl SamplerOptions {
+    /// The steps of the chain, in the order they are taken.
+    ///
+    /// # Errors
+    /// If there is no such chain.
+    pub fn chain(&self, spec: &DiffusionSpec) -> Result<Vec<StepCoefficients>> {
+        let steps = self.method.steps(spec, self.steps)?;
+        if self.resample == 1 {
+            return Ok(steps);
+        }
+        let learned = matches!(spec.variance_type, VarianceType::Learned | VarianceType::LearnedRange);
+        match self.method {
+            // There σ is a factor on what the network says.
+            Method::Ddpm if learned => Err(Error::input(
+                "resampling: expected DDIM, or a model of fixed variance, found a learned one",
+            )),
+            Method::Ddpm | Method::Ddim { .. } => {
+                schedule::resampled_steps(spec.num_timesteps, &steps, self.resample)
+            }
+            Method::Langevin { .. } | Method::DdimEncode { .. } => {
+                Err(Error::input("resampling: expected DDPM or DDIM, whose steps lead down a level each"))
+            }
+        }
+    }
 }
 
 impl Method {
@@ -81,6 +107,9 @@ pub struct SamplerOptions {
     pub size: Option<[u32; 2]>,
     /// All pictures draw the noise of the first, so that they differ by what they begin with, or by their labels, alone.
     pub shared_noise: bool,
+    /// How often each step of a DDPM or DDIM chain is taken, noised back in between (see
+    /// [`resampled_steps`](schedule::resampled_steps)): 1, or more for inpainting to fit what it leaves.
+    pub resample: u32,
 }
 
 impl Default for SamplerOptions {
@@ -95,6 +124,7 @@ impl Default for SamplerOptions {
             conditioning: Conditioning::default(),
             size: None,
             shared_noise: false,
+            resample: 1,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{Schedule, StepCoefficients, leading_timesteps, step_from};
 use crate::error::{Error, Result, decimal};
 use crate::spec::DiffusionSpec;
 
-/// Updates at one level at most: their noises' counters stay below 2³².
+/// Updates at one level, or times one step is taken, at most: their noises' counters stay below 2³².
 pub const MAX_UPDATES: u32 = 1000;
 
 /// One Langevin update at t, scaled to the level `before` it (`None` is the picture; t itself leaves x where it is):
@@ -62,12 +62,16 @@ fn scale(schedule: &Schedule, t: u32, before: Option<u32>) -> f64 {
 /// The steps of annealed Langevin dynamics, in the order they are taken: at each of `levels` timesteps, descending,
 /// `updates` updates, and at the end one step to x̂_0.
 ///
-/// The step size keeps the ratio of the score's part to the noise's, ‖(α/2)·s‖ / ‖√α·z‖, at `snr` on every level:
+/// The step size α keeps the ratio of the score's part to the noise's, ‖(α/2)·s‖ / ‖√α·z‖, at `snr` on every level:
 /// ‖s‖ ≈ ‖z‖ / √(1 − ᾱ_t), so α = (2·`snr`)²·(1 − ᾱ_t). That is Song and Ermon's rule α ∝ σ²
 /// (arXiv 1907.05600 §4.3) on our scale.
 ///
+/// Steps of finite size end with too much noise: those on N(0, v) with the variance v / (1 − α / 4v). Where x_0 is certain, v is
+/// 1 − ᾱ_t and the excess 1 / (1 − `snr`²); the network is told t and takes more noise for something. So the noise here is
+/// √(α·(1 − `snr`²))·z, which leaves 1 − ᾱ_t exactly.
+///
 /// # Errors
-/// As [`leading_timesteps`], if `updates` is 0 or more than [`MAX_UPDATES`], or `snr` is not more than 0 and at most 1.
+/// As [`leading_timesteps`], if `updates` is 0 or more than [`MAX_UPDATES`], or `snr` is not between 0 and 1.
 pub fn langevin_steps(
     spec: &DiffusionSpec,
     levels: u32,
@@ -79,9 +83,9 @@ pub fn langevin_steps(
             "Langevin updates a level: expected 1 to {MAX_UPDATES}, found {updates}"
         )));
     }
-    if !(snr > 0.0 && snr <= 1.0) {
+    if !(snr > 0.0 && snr < 1.0) {
         return Err(Error::input(format!(
-            "Langevin signal-to-noise ratio: expected more than 0 and at most 1, found {}",
+            "Langevin signal-to-noise ratio: expected more than 0 and less than 1, found {}",
             decimal(snr)
         )));
     }
@@ -93,7 +97,7 @@ pub fn langevin_steps(
         for k in 0..updates {
             // The last update of a level leads to the next; the last level's stays, for the step to x̂_0.
             let before = if k + 1 == updates { timesteps.get(ix + 1).copied().unwrap_or(t) } else { t };
-            let noise = scale(&schedule, t, Some(before)) * step_size.sqrt();
+            let noise = scale(&schedule, t, Some(before)) * (step_size * (1.0 - snr * snr)).sqrt();
             let mut step = update(spec, &schedule, t, Some(before), step_size, noise)?;
             step.noise_t = t + k * spec.num_timesteps;
             steps.push(step);

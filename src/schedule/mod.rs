@@ -6,9 +6,11 @@
 
 mod encode;
 mod langevin;
+mod resample;
 
 pub use encode::{ddim_encode_steps, ddim_reverse_step};
 pub use langevin::{MAX_UPDATES, langevin_steps, langevin_update};
+pub use resample::resampled_steps;
 
 use crate::error::{Error, Result, decimal};
 use crate::spec::{BetaSchedule, DiffusionSpec, PredictionType, VarianceType};

@@ -14,8 +14,8 @@ use crate::{Failure, model};
 const DDIM_STEPS: u32 = 50;
 const LANGEVIN_LEVELS: u32 = 100;
 /// Langevin updates on each level, and their signal-to-noise ratio.
-const LANGEVIN_UPDATES: u32 = 5;
-const LANGEVIN_SNR: f64 = 0.4;
+const LANGEVIN_UPDATES: u32 = 3;
+const LANGEVIN_SNR: f64 = 0.5;
 
 #[derive(clap::Args)]
 pub struct ChainArgs {
@@ -44,11 +44,11 @@ pub struct ChainArgs {
     #[arg(long, value_enum, default_value = "rederived")]
     pred_noise: PredNoiseName,
 
-    /// Langevin updates at each of the timesteps [default: 5].
+    /// Langevin updates at each of the timesteps [default: 3].
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=i64::from(ddpm::schedule::MAX_UPDATES)))]
     langevin_steps: Option<u32>,
 
-    /// The ratio of the score's part of a Langevin update to the noise's, at most 1 [default: 0.4].
+    /// The ratio of the score's part of a Langevin update to the noise's, below 1 [default: 0.5].
     #[arg(long, value_name = "R", value_parser = parse_snr)]
     langevin_snr: Option<f64>,
 
@@ -90,8 +90,8 @@ fn parse_eta(text: &str) -> std::result::Result<f64, String> {
 }
 
 fn parse_snr(text: &str) -> std::result::Result<f64, String> {
-    let snr = text.parse().ok().filter(|&snr: &f64| snr > 0.0 && snr <= 1.0);
-    snr.ok_or_else(|| "expected more than 0 and at most 1".to_owned())
+    let snr = text.parse().ok().filter(|&snr: &f64| snr > 0.0 && snr < 1.0);
+    snr.ok_or_else(|| "expected more than 0 and less than 1".to_owned())
 }
 
 impl ChainArgs {

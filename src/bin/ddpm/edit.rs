@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ddpm::dataset::files::PictureFile;
 use ddpm::error::{Error, Result};
 use ddpm::picture::Grid;
+use ddpm::sampler::SamplerOptions;
 
 use crate::batches::Batches;
 use crate::chain::{self, ChainArgs};
@@ -19,7 +20,7 @@ use crate::{Outcome, output, tensors};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     ddpm edit --model fashion-mnist-reference --input shoe.png --strength 0.5 --count 8 --out variants.png\n  \
-    ddpm edit --model fashion-mnist-reference --input shirt.png --mask sleeves.png --out repainted.png")]
+    ddpm edit --model fashion-mnist-reference --input shirt.png --mask sleeves.png --resample 5 --out repainted.png")]
 pub struct Args {
     #[command(flatten)]
     chain: ChainArgs,
@@ -35,6 +36,10 @@ pub struct Args {
     /// What to paint anew: a picture of the input's size, white there and black where the input stays.
     #[arg(long, value_name = "FILE")]
     mask: Option<PathBuf>,
+
+    /// With --mask, take every step so often, noised back in between, so that what is new fits what stays (RePaint).
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "mask", value_parser = clap::value_parser!(u32).range(1..=i64::from(ddpm::schedule::MAX_UPDATES)))]
+    resample: u32,
 
     /// How many variants.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -70,7 +75,8 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
         output::check(path, "safetensors", &inputs)?;
     }
     let checkpoint = args.chain.load()?;
-    let options = args.chain.options(&checkpoint, args.count)?;
+    let options = SamplerOptions { resample: args.resample, ..args.chain.options(&checkpoint, args.count)? };
+    options.chain(&checkpoint.diffusion)?;
     let shape = chain::shape(&checkpoint, &options);
     let grid = args.layout.of(Grid::near_square(args.count, shape));
     grid.size()?;
@@ -113,6 +119,9 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     let mut texts = chain::texts(&args.chain, &options);
     texts.push(("input", crate::model::name(&args.input)));
     texts.push(("strength", strength.to_string()));
+    if args.resample > 1 {
+        texts.push(("resample", args.resample.to_string()));
+    }
     texts.extend(args.mask.as_deref().map(|mask| ("mask", crate::model::name(mask))));
     let mut written = vec![(&args.out, output::png(&grid.draw(&drawn.pictures)?, &texts)?)];
     if let Some(path) = &args.tensors {

@@ -25,7 +25,7 @@ const LAST_FRAME_TIME: u16 = 250;
 #[command(after_help = "Examples:\n  \
     ddpm sample --model fashion-mnist-reference --count 64 --seed 7 --out grid.png\n  \
     ddpm sample --model fashion-mnist-classes --null-class 10 --label 9 --guidance 2 --sampler ddim --trajectory film.gif\n  \
-    ddpm sample --model fashion-mnist-reference --sampler langevin --langevin-steps 5 --langevin-snr 0.4")]
+    ddpm sample --model fashion-mnist-reference --sampler langevin --langevin-steps 5 --langevin-snr 0.3")]
 pub struct Args {
     #[command(flatten)]
     chain: ChainArgs,

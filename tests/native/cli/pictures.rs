@@ -72,6 +72,11 @@ fn a_mask_keeps_what_is_black_in_it() {
         assert!((0..784).filter(|ix| ix % 28 >= 10).all(|ix| !differ(&ix)), "what is black stays");
         assert!((0..784).filter(|ix| ix % 28 < 10).filter(differ).count() > 100, "what is white does not");
     }
+    // Four of the five steps are taken three times.
+    let said = scratch.succeed(&format!("{line} --resample 3 --out fitted.png"));
+    assert!(said.contains("13 steps"), "{said}");
+    let fitted = tile(&grid(&scratch, "fitted.png"), 0, 0);
+    assert!((0..784).filter(|ix| ix % 28 >= 10).all(|ix| fitted[ix] == picture[ix]));
 }
 
 #[test]
@@ -160,6 +165,9 @@ fn what_cannot_be_edited_is_refused() {
         (2, format!("{edit} --eta 0.5"), "--sampler ddim"),
         (1, format!("{edit} --mask narrow.png"), "28 x 28 pixels, as the input has, found 27 x 28"),
         (1, format!("{edit} --mask text.png"), "text.png"),
+        (2, format!("{edit} --resample 3"), "--mask"),
+        (2, format!("{edit} --mask a.png --resample 0"), "--resample"),
+        (1, format!("{edit} --mask a.png --resample 2 --sampler langevin"), "DDPM or DDIM"),
         (1, format!("{edit} --mask nothing.png"), "nothing.png"),
         (1, format!("{edit} --out a.png"), "another file"),
         (1, format!("{edit} --steps 1001"), "1 to 1000"),

@@ -95,7 +95,7 @@ fn chains_follow_a_classifier() {
             sampled(chain.expect("a chain"))
         };
         let alone = sampled(Sampler::new(gpu(), &checkpoint, &options).expect("a chain"));
-        assert_max_abs("a classifier without a preference", &guided(0.0), &alone, 1e-5);
+        assert_max_abs("a classifier without a preference", &guided(0.0), &alone, 1e-4);
         let on_the_gpu = guided(strength);
         let (before, after) = (mean(&alone), mean(&on_the_gpu));
         println!("{method:?}: the mean was {before:.3}, and is {after:.3} for a classifier that likes 1");

@@ -4,7 +4,8 @@ use ddpm::checkpoint::{Checkpoint, folder};
 use ddpm::diffusion::{PredNoise, q_sample};
 use ddpm::rng::{Stream, fill_normals};
 use ddpm::sampler::{Conditioning, Method, Sampler, SamplerOptions, run, run_until};
-use ddpm::schedule::Schedule;
+use ddpm::schedule::{Schedule, ddpm_steps, resampled_steps};
+use ddpm::spec::{DiffusionSpec, VarianceType};
 
 use super::super::compare::{assert_fails, assert_max_abs, max_abs};
 use super::super::fixtures::path;
@@ -138,6 +139,42 @@ fn what_is_known_stays_and_the_rest_is_painted_anew() {
         let free = view(&free);
         assert!((0..free.len()).any(|ix| !known(ix) && (free[ix] - painted[ix]).abs() > 1e-3), "it fits in");
     }
+}
+
+/// There and back by one evaluation is a step and a draw of q(x_t | x_prev): of the same mean and variance.
+#[test]
+fn steps_that_are_taken_again_are_steps_and_noise() {
+    let spec = DiffusionSpec::default();
+    let schedule = Schedule::new(&spec).expect("a schedule");
+    let steps = ddpm_steps(&spec, 20).expect("a chain");
+    let resampled = resampled_steps(spec.num_timesteps, &steps, 3).expect("a chain");
+    assert_eq!(resampled.len(), 19 * 3 + 1);
+    let noises: std::collections::BTreeSet<u32> = resampled.iter().map(|step| step.noise_t).collect();
+    assert_eq!(noises.len(), resampled.len(), "no noise twice");
+    for (ix, step) in steps[..19].iter().enumerate() {
+        let [back, again, on] = [0, 1, 2].map(|k| resampled[3 * ix + k]);
+        assert_eq!((on, again.sigma, again.t), (*step, back.sigma, step.t));
+        let [ac, ac_prev] = [step.t, steps[ix + 1].t].map(|t| schedule.alphas_cumprod[t as usize]);
+        // β of q(x_t | x_prev).
+        let beta = 1.0 - ac / ac_prev;
+        let variance = (1.0 - beta) * step.sigma.powi(2) + beta;
+        let mean = [step.x_start_coef, step.x_t_coef].map(|coefficient| (1.0 - beta).sqrt() * coefficient);
+        let found = [back.x_start_coef, back.x_t_coef, back.sigma.powi(2)];
+        assert_max_abs(&format!("t = {}", step.t), &found, &[mean[0], mean[1], variance], 1e-12);
+    }
+    assert_eq!(resampled_steps(spec.num_timesteps, &steps, 1).expect("a chain"), steps);
+    for times in [0, 1001] {
+        assert_refused(resampled_steps(spec.num_timesteps, &steps, times), &["resampling", "1 to 1000"]);
+    }
+    let learned = DiffusionSpec { variance_type: VarianceType::Learned, ..spec.clone() };
+    let of = |method, spec: &DiffusionSpec| {
+        let options = SamplerOptions { method, steps: 10, resample: 2, ..SamplerOptions::default() };
+        options.chain(spec)
+    };
+    assert_eq!(of(DDIM, &learned).expect("a chain").len(), 19);
+    assert_refused(of(Method::Ddpm, &learned), &["resampling", "learned"]);
+    let encode = Method::DdimEncode { pred_noise: PredNoise::FromClippedXStart };
+    assert_refused(of(encode, &spec), &["resampling", "DDPM or DDIM"]);
 }
 
 #[test]

@@ -108,7 +108,9 @@ fn the_annealing_is_song_and_ermons() {
         let step_size = (2.0 * snr * sigma).powi(2);
         let pictured: Vec<f64> = exploding.iter().map(|x| x * ac.sqrt()).collect();
         let score: Vec<f64> = noise_of(&pictured).iter().map(|noise| -noise / sigma).collect();
-        exploding = langevin_step(&exploding, &score, step_size, &z);
+        // Less noise by as much as steps of this size would end with too much.
+        let less: Vec<f64> = z.iter().map(|z| z * (1.0f64 - snr * snr).sqrt()).collect();
+        exploding = langevin_step(&exploding, &score, step_size, &less);
         x = by_coefficients(step, &x, &noise_of(&x), &z);
     }
     let last = schedule.alphas_cumprod[steps[119].t as usize];
@@ -142,6 +144,30 @@ fn langevin_dynamics_with_the_exact_score_samples_the_data() {
     assert_fails("2 updates a level", || assert_max_abs("2 updates", &few, &[mean, deviation], 0.04));
 }
 
+/// Where x_0 is certain, what is left of x is noise of exactly the deviation that the network is told.
+#[test]
+fn the_noise_of_each_level_is_the_levels() {
+    let spec = unclipped();
+    let schedule = Schedule::new(&spec).expect("a schedule");
+    let steps = langevin_steps(&spec, 100, 4, 0.5).expect("a chain");
+    // The variance of x under the exact score of x_0 = 0, where ε̂ = x / √(1 − ᾱ_t).
+    let mut variance = 1.0;
+    for pair in steps.windows(2) {
+        let level = |step: &StepCoefficients| 1.0 - schedule.alphas_cumprod[step.t as usize];
+        let (step, next) = (&pair[0], &pair[1]);
+        let kept = step.x_t_coef + step.pred_noise_coef / step.sqrt_one_minus_alphas_cumprod;
+        variance = kept * kept * variance + step.sigma * step.sigma;
+        if next.t == step.t && next.x_start_coef == 0.0 {
+            continue;
+        }
+        let scale = if next.t == step.t { 1.0 } else { step.x_t_coef * step.x_t_coef };
+        let ratio = (variance / scale / level(step)).sqrt();
+        // The way down to t = 0 is the longest, and the last.
+        let most = if step.t == 0 { 1.05 } else { 1.02 };
+        assert!((0.99..most).contains(&ratio), "t = {}: {ratio} of the level's deviation", step.t);
+    }
+}
+
 /// Noise drawn twice would be no noise.
 #[test]
 fn no_two_updates_draw_the_same_noise() {
@@ -160,7 +186,7 @@ fn langevin_chains_that_cannot_be_are_refused() {
     assert_refused(of(1001, 5, 0.3), &["1 to 1000", "found 1001"]);
     assert_refused(of(10, 0, 0.3), &["updates", "found 0"]);
     assert_refused(of(10, MAX_UPDATES + 1, 0.3), &["updates", "1001"]);
-    for snr in [0.0, -1.0, 1.5, f64::NAN] {
+    for snr in [0.0, -1.0, 1.0, f64::NAN] {
         assert_refused(of(10, 5, snr), &["signal-to-noise"]);
     }
 }
