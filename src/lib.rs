@@ -15,7 +15,8 @@
 //! 4. [`ops`]: one file an operation, each the host's half of the shader of the same name; [`ops::Network`] turns a
 //!    graph into a plan, [`ops::TrainingNetwork`] into one there and one back
 //! 5. [`checkpoint`]: Hugging Face diffusers folders and single files, read and written
-//! 6. [`sampler`]: Algorithm 2 and DDIM on the GPU; [`train`]: Algorithm 1; [`picture`] and [`film`]: what people look at
+//! 6. [`sampler`]: Algorithm 2 and DDIM on the GPU; [`train`]: Algorithm 1; [`picture`] and [`film`]: what people look at;
+//!    [`self_test`]: whether an adapter computes what it should
 //! 7. `web` (the page's `Player`, wasm only) and the command line `ddpm` (native only)
 //!
 //! # From a checkpoint to pictures
@@ -58,6 +59,7 @@ pub mod picture;
 pub mod rng;
 pub mod sampler;
 pub mod schedule;
+pub mod self_test;
 pub mod spec;
 pub mod train;
 #[cfg(target_arch = "wasm32")]

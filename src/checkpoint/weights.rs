@@ -1,7 +1,6 @@
 //! A checkpoint's tensors, read in place from the bytes of a safetensors file.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
@@ -27,14 +26,13 @@ impl Weights {
         Ok((weights, texts))
     }
 
-    /// The tensors of `tensors`: shape and elements by name.
+    /// The tensors of `tensors`: shape and elements by name, which no two share.
     ///
     /// # Errors
     /// If a shape and its elements do not agree, or an element is not finite.
-    pub fn from_f32(tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>) -> Result<Self> {
-        let mut bytes =
-            Vec::with_capacity(tensors.values().map(|(_, values)| size_of_val(values.as_slice())).sum());
-        let mut index = Vec::with_capacity(tensors.len());
+    pub fn from_f32(tensors: impl IntoIterator<Item = (String, (Vec<usize>, Vec<f32>))>) -> Result<Self> {
+        let mut bytes = Vec::new();
+        let mut index = Vec::new();
         for (name, (sizes, values)) in tensors {
             let start = bytes.len();
             bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
@@ -53,6 +51,7 @@ impl Weights {
                 }
             }
         }
+        index.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let weights = Self { bytes, index };
         weights.check_finite()?;
         Ok(weights)

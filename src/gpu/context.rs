@@ -174,7 +174,11 @@ impl GpuContext {
         device.on_uncaptured_error(Arc::new(move |error| record_fault(&seen, uncaptured(&error))));
         let seen = fault.clone();
         device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed || !message.is_empty() {
+            // Natively a device that is dropped is lost without a word. In a page others can destroy it.
+            if cfg!(target_arch = "wasm32")
+                || reason != wgpu::DeviceLostReason::Destroyed
+                || !message.is_empty()
+            {
                 record_fault(
                     &seen,
                     Error::new(ErrorKind::DeviceLost, format!("the GPU was lost: {message}")),

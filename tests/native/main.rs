@@ -27,6 +27,7 @@ mod noise;
 mod normality;
 mod rng;
 mod schedule;
+mod self_test;
 mod shaders;
 mod steps;
 mod train;
