@@ -32,17 +32,16 @@ impl Weights {
     /// If a shape and its elements do not agree, or an element is not finite.
     pub fn from_f32(tensors: impl IntoIterator<Item = (String, (Vec<usize>, Vec<f32>))>) -> Result<Self> {
         let mut bytes = Vec::new();
-        let mut index = Vec::new();
+        let mut index: Vec<Entry> = Vec::new();
         for (name, (sizes, values)) in tensors {
             let start = bytes.len();
             bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
             match Shape::new(&sizes).filter(|shape| shape.elements() == Some(values.len())) {
-                Some(shape) => index.push(Entry {
-                    name: name.into(),
-                    precision: Precision::F32,
-                    shape,
-                    range: start..bytes.len(),
-                }),
+                Some(shape) => {
+                    let place = index.partition_point(|entry| *entry.name < *name);
+                    let range = start..bytes.len();
+                    index.insert(place, Entry { name: name.into(), precision: Precision::F32, shape, range });
+                }
                 None => {
                     let found = values.len();
                     return Err(Error::input(format!(
@@ -51,7 +50,6 @@ impl Weights {
                 }
             }
         }
-        index.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let weights = Self { bytes, index };
         weights.check_finite()?;
         Ok(weights)
