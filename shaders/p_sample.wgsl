@@ -1,13 +1,11 @@
 // One reverse step, x_prev from x_t and the network's output: the ancestral step of arXiv 2006.11239
 // (Algorithm 2, line 4; entry `p_sample`) and the DDIM step of arXiv 2010.02502 (eq. 12; entry `ddim_step`).
 //
-//     x_prev = x_start_coef·x̂_0 + x_t_coef·x_t + pred_noise_coef·ε̂ + σ·z
+//     x_prev = x_start_coef·x̂_0 + x_t_coef·x_t + output_coef·o + pred_noise_coef·ε̂ + σ·z
 //
-// with the coefficients of steps[chain.step]. x̂_0 follows from the network's output o,
+// with the coefficients of steps[chain.step]. x̂_0 follows from the network's output o, whatever it predicts,
 //
-//     o is ε:    x̂_0 = √(1/ᾱ_t)·x_t − √(1/ᾱ_t − 1)·o  (eq. 15)
-//     o is x_0:  x̂_0 = o
-//     o is v:    x̂_0 = √ᾱ_t·x_t − √(1 − ᾱ_t)·o        (arXiv 2202.00512, appendix D)
+//     x̂_0 = x_start_of_x_t·x_t + x_start_of_output·o,   ε̂ = noise_of_x_t·x_t + noise_of_output·o
 //
 // clipped to [−1, 1] where `clip` says so. ε̂ is the network's own where nothing was clipped, and always with
 // pred_noise_from_network; else it is the one that fits the clipped x̂_0, (x_t − √ᾱ_t·x̂_0) / √(1 − ᾱ_t).
@@ -38,8 +36,6 @@ struct PSample {
     // Floats of a pixel of model_output.
     output_stride: u32,
     samples: u32,
-    // PREDICTS_*.
-    prediction_type: u32,
     // VARIANCE_*.
     variance_type: u32,
     // 1: clip x̂_0 to [−1, 1].
@@ -52,9 +48,6 @@ struct PSample {
     guidance_mode: u32,
     // w of the combination.
     guidance: f32,
-    pad0: u32,
-    pad1: u32,
-    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: PSample;
@@ -64,10 +57,6 @@ struct PSample {
 @group(0) @binding(4) var<storage, read_write> x: array<f32>;
 @group(0) @binding(5) var<storage, read_write> pred_x_start: array<f32>;
 @group(0) @binding(6) var<storage, read_write> pred_noise: array<f32>;
-
-const PREDICTS_EPSILON: u32 = 0;
-const PREDICTS_SAMPLE: u32 = 1;
-const PREDICTS_V: u32 = 2;
 
 const VARIANCE_FIXED_SMALL: u32 = 0;
 const VARIANCE_FIXED_LARGE: u32 = 1;
@@ -107,9 +96,10 @@ fn reverse_step(n: u32, block_ix: u32, variance_type: u32) {
         let output_place = pixel * params.output_stride + channel;
 
         let x_t = x[place];
-        let prediction = predict(step, x_t, guided_output(output_place));
+        let output = guided_output(output_place);
+        let prediction = predict(step, x_t, output);
         let sigma = standard_deviation(step, variance_type, output_place);
-        let mean = step.x_start_coef * prediction.x_start + step.x_t_coef * x_t;
+        let mean = step.x_start_coef * prediction.x_start + step.x_t_coef * x_t + step.output_coef * output;
         let x_prev = mean + step.pred_noise_coef * prediction.noise + sigma * z[i];
 
         for (var copy = 0u; copy < params.copies; copy++) {
@@ -137,34 +127,15 @@ struct Prediction {
 }
 
 fn predict(step: StepCoefficients, x_t: f32, output: f32) -> Prediction {
-    var x_start: f32;
-    var noise: f32;
-    switch params.prediction_type {
-        case PREDICTS_EPSILON: {
-            x_start = step.sqrt_recip_alphas_cumprod * x_t - step.sqrt_recipm1_alphas_cumprod * output;
-            noise = output;
-        }
-        case PREDICTS_V: {
-            x_start = step.sqrt_alphas_cumprod * x_t - step.sqrt_one_minus_alphas_cumprod * output;
-            noise = step.sqrt_one_minus_alphas_cumprod * x_t + step.sqrt_alphas_cumprod * output;
-        }
-        default: {
-            x_start = output;
-            noise = noise_of_x_start(step, x_t, output);
-        }
-    }
+    var x_start = step.x_start_of_x_t * x_t + step.x_start_of_output * output;
+    var noise = step.noise_of_x_t * x_t + step.noise_of_output * output;
     if params.clip == 1u && abs(x_start) > 1.0 {
         x_start = clamp(x_start, -1.0, 1.0);
         if params.pred_noise_from_network == 0u {
-            noise = noise_of_x_start(step, x_t, x_start);
+            noise = (x_t - step.sqrt_alphas_cumprod * x_start) / step.sqrt_one_minus_alphas_cumprod;
         }
     }
     return Prediction(x_start, noise);
-}
-
-// Eq. 4 solved for the noise.
-fn noise_of_x_start(step: StepCoefficients, x_t: f32, x_start: f32) -> f32 {
-    return (x_t - step.sqrt_alphas_cumprod * x_start) / step.sqrt_one_minus_alphas_cumprod;
 }
 
 // The factor of z for one element; the learned variances follow the C channels of the prediction.

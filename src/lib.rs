@@ -15,8 +15,8 @@
 //! 4. [`ops`]: one file an operation, each the host's half of the shader of the same name; [`ops::Network`] turns a
 //!    graph into a plan, [`ops::TrainingNetwork`] into one there and one back
 //! 5. [`checkpoint`]: Hugging Face diffusers folders and single files, read and written
-//! 6. [`sampler`]: Algorithm 2 and DDIM on the GPU; [`train`]: Algorithm 1; [`picture`] and [`film`]: what people look at;
-//!    [`self_test`]: whether an adapter computes what it should
+//! 6. [`sampler`]: Algorithm 2 and DDIM on the GPU; [`train`]: Algorithm 1; [`eval`]: the variational bound; [`picture`] and
+//!    [`film`]: what people look at; [`self_test`]: whether an adapter computes what it should
 //! 7. `web` (the page's `Player`, wasm only) and the command line `ddpm` (native only)
 //!
 //! # From a checkpoint to pictures
@@ -40,7 +40,7 @@
 //! Pictures are in \[−1, 1\] and `[N, C, H, W]` at every public edge; `t` is 0-based: x_t has t + 1 steps of noise. Noise
 //! is a function of (seed, stream, t, sample, element), so one seed is one picture whatever the batch and the adapter.
 //!
-//! Not here yet: the variational bound, learned variances under guidance, f16 arithmetic.
+//! Not here yet: f16 arithmetic.
 //!
 //! [arXiv 2006.11239]: https://arxiv.org/abs/2006.11239
 #![warn(missing_docs)]
@@ -49,6 +49,8 @@ pub mod checkpoint;
 pub mod dataset;
 pub mod diffusion;
 pub mod error;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod eval;
 pub mod film;
 pub mod gpu;
 pub mod graph;

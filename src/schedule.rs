@@ -146,6 +146,12 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// (√ᾱ_t, √(1 − ᾱ_t)) of every t: what q_sample reads on the GPU.
+    pub fn forward_coefficients(&self) -> Vec<[f32; 2]> {
+        let pairs = self.sqrt_alphas_cumprod.iter().zip(&self.sqrt_one_minus_alphas_cumprod);
+        pairs.map(|(&signal, &noise)| [signal as f32, noise as f32]).collect()
+    }
+
     /// The tables of `spec`'s schedule.
     ///
     /// # Errors
@@ -219,20 +225,29 @@ pub fn leading_timesteps(num_timesteps: u32, sampling_steps: u32, steps_offset: 
 
 /// The numbers of one reverse step, DDPM's or DDIM's; cast to f32 they are what the GPU's kernel reads.
 ///
-/// x̂_0 follows from the network's output by its [`PredictionType`], clipped where the spec says so. Then
+/// The network's output o says of x_0 and of the noise, by its [`PredictionType`],
 ///
-/// x_prev = `x_start_coef`·x̂_0 + `x_t_coef`·x_t + `pred_noise_coef`·ε̂ + `sigma`·z
+/// x̂_0 = `x_start_of_x_t`·x_t + `x_start_of_output`·o,
+/// ε̂ = `noise_of_x_t`·x_t + `noise_of_output`·o
 ///
-/// where ε̂ = (x_t − √ᾱ_t·x̂_0) / √(1 − ᾱ_t), or the network's own. DDPM has no ε̂ term, DDIM no x_t term, and
-/// the last step no noise.
+/// and x̂_0 is clipped where the spec says so; the ε̂ that fits it then is (x_t − √ᾱ_t·x̂_0) / √(1 − ᾱ_t). The step is
+///
+/// x_prev = `x_start_coef`·x̂_0 + `x_t_coef`·x_t + `output_coef`·o + `pred_noise_coef`·ε̂ + `sigma`·z
+///
+/// DDPM has no ε̂ term, DDIM no x_t and no o term, and the last step no noise. o is there where it is the mean itself:
+/// [`PredictionType::PreviousX`], in a step from t to t − 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepCoefficients {
     /// The original timestep: what the network is told, and the t of the noise z.
     pub t: u32,
-    /// √(1 / ᾱ_t); 0 (and unused) where ᾱ_t is 0 and the network does not predict ε.
-    pub sqrt_recip_alphas_cumprod: f64,
-    /// √(1 / ᾱ_t − 1); 0 (and unused) where ᾱ_t is 0 and the network does not predict ε.
-    pub sqrt_recipm1_alphas_cumprod: f64,
+    /// x̂_0 for one x_t.
+    pub x_start_of_x_t: f64,
+    /// x̂_0 for one of the output.
+    pub x_start_of_output: f64,
+    /// ε̂ for one x_t.
+    pub noise_of_x_t: f64,
+    /// ε̂ for one of the output.
+    pub noise_of_output: f64,
     /// √ᾱ_t.
     pub sqrt_alphas_cumprod: f64,
     /// √(1 − ᾱ_t).
@@ -241,15 +256,17 @@ pub struct StepCoefficients {
     pub x_start_coef: f64,
     /// The factor of x_t.
     pub x_t_coef: f64,
+    /// The factor of the network's output.
+    pub output_coef: f64,
     /// The factor of ε̂.
     pub pred_noise_coef: f64,
     /// The standard deviation of z's term, 0 in the last step. In a DDPM step with a learned variance: a
     /// factor, 1 or (in the last step) 0, on the network's own standard deviation.
     pub sigma: f64,
-    /// DDPM with [`VarianceType::LearnedRange`]: the log-variance that −1 stands for, ln β̃. With a fixed
-    /// variance both bounds are its logarithm. Unused by DDIM and [`VarianceType::Learned`].
+    /// DDPM: ln β̃, the posterior's log-variance (in the last step, where that is of 0, the step's before it), which −1
+    /// stands for with [`VarianceType::LearnedRange`].
     pub min_log_variance: f64,
-    /// DDPM with [`VarianceType::LearnedRange`]: the log-variance that +1 stands for, ln β.
+    /// DDPM: the fixed log-variance; with [`VarianceType::LearnedRange`] ln β, which +1 stands for.
     pub max_log_variance: f64,
 }
 
@@ -283,10 +300,14 @@ fn ddpm_step(
 ) -> Result<StepCoefficients> {
     let ac = schedule.alphas_cumprod[t as usize];
     let ac_prev = before.map_or(1.0, |t| schedule.alphas_cumprod[t as usize]);
-    let mut step = step_from(spec, t, ac, ac_prev)?;
+    let mut step = step_from(spec, schedule, t, ac_prev)?;
     let beta = 1.0 - ac / ac_prev;
-    step.x_start_coef = beta * ac_prev.sqrt() / (1.0 - ac);
-    step.x_t_coef = (1.0 - ac_prev) * (ac / ac_prev).sqrt() / (1.0 - ac);
+    if spec.prediction_type == PredictionType::PreviousX && before == t.checked_sub(1) {
+        step.output_coef = 1.0;
+    } else {
+        step.x_start_coef = beta * ac_prev.sqrt() / (1.0 - ac);
+        step.x_t_coef = (1.0 - ac_prev) * (ac / ac_prev).sqrt() / (1.0 - ac);
+    }
 
     // The last step's β̃ is 0, so its logarithm is taken of the step before it.
     let posterior_variance = match (before, after) {
@@ -298,12 +319,12 @@ fn ddpm_step(
         (None, None) => beta,
     };
     let large = if before.is_some() { beta } else { posterior_variance };
-    let (min, max, sigma) = match spec.variance_type {
-        VarianceType::FixedSmall => (posterior_variance, posterior_variance, posterior_variance.sqrt()),
-        VarianceType::FixedLarge => (large, large, large.sqrt()),
-        VarianceType::Learned | VarianceType::LearnedRange => (posterior_variance, beta, 1.0),
+    let (max, sigma) = match spec.variance_type {
+        VarianceType::FixedSmall => (posterior_variance, posterior_variance.sqrt()),
+        VarianceType::FixedLarge => (large, large.sqrt()),
+        VarianceType::Learned | VarianceType::LearnedRange => (beta, 1.0),
     };
-    step.min_log_variance = min.ln();
+    step.min_log_variance = posterior_variance.ln();
     step.max_log_variance = max.ln();
     step.sigma = if before.is_some() { sigma } else { 0.0 };
     Ok(step)
@@ -337,7 +358,7 @@ fn ddim_step(
 ) -> Result<StepCoefficients> {
     let ac = schedule.alphas_cumprod[t as usize];
     let ac_prev = before.map_or(1.0, |t| schedule.alphas_cumprod[t as usize]);
-    let mut step = step_from(spec, t, ac, ac_prev)?;
+    let mut step = step_from(spec, schedule, t, ac_prev)?;
     let variance = eta * eta * (1.0 - ac_prev) / (1.0 - ac) * (1.0 - ac / ac_prev);
     step.x_start_coef = ac_prev.sqrt();
     step.pred_noise_coef = (1.0 - ac_prev - variance).max(0.0).sqrt();
@@ -346,10 +367,23 @@ fn ddim_step(
 }
 
 /// What every step from `t` has: the way from the network's output to x̂_0 and ε̂. The rest is 0.
-fn step_from(spec: &DiffusionSpec, t: u32, ac: f64, ac_prev: f64) -> Result<StepCoefficients> {
+fn step_from(spec: &DiffusionSpec, schedule: &Schedule, t: u32, ac_prev: f64) -> Result<StepCoefficients> {
+    let ix = t as usize;
+    let ac = schedule.alphas_cumprod[ix];
+    let (signal, noise) = (ac.sqrt(), (1.0 - ac).sqrt());
+    let (x_start, pred_noise) = match spec.prediction_type {
+        PredictionType::Epsilon => (((1.0 / ac).sqrt(), -(1.0 / ac - 1.0).sqrt()), (0.0, 1.0)),
+        PredictionType::Sample => ((0.0, 1.0), (noise.recip(), -signal / noise)),
+        PredictionType::V => ((signal, -noise), (noise, signal)),
+        PredictionType::PreviousX => {
+            let of_output = schedule.posterior_mean_coef1[ix].recip();
+            let of_x_t = -schedule.posterior_mean_coef2[ix] * of_output;
+            ((of_x_t, of_output), ((1.0 - signal * of_x_t) / noise, -signal * of_output / noise))
+        }
+    };
     // The GPU's tables are f32, so an overflow there is as good as a division by zero.
-    let vanishing = |x: f64| (x.sqrt().recip() as f32).is_infinite();
-    if vanishing(ac_prev) || vanishing(ac) && spec.prediction_type == PredictionType::Epsilon {
+    let vanishes = |recip: f64| (recip as f32).is_infinite();
+    if vanishes(ac_prev.sqrt().recip()) || vanishes(x_start.1) {
         return Err(Error::input(format!(
             "{} schedule: no reverse step can be taken from t = {t}, where nothing of x_0 is left \
              (alphas_cumprod = {}, before it {})",
@@ -358,16 +392,17 @@ fn step_from(spec: &DiffusionSpec, t: u32, ac: f64, ac_prev: f64) -> Result<Step
             decimal(ac_prev)
         )));
     }
-    let (recip, recipm1) =
-        if vanishing(ac) { (0.0, 0.0) } else { ((1.0 / ac).sqrt(), (1.0 / ac - 1.0).sqrt()) };
     Ok(StepCoefficients {
         t,
-        sqrt_recip_alphas_cumprod: recip,
-        sqrt_recipm1_alphas_cumprod: recipm1,
-        sqrt_alphas_cumprod: ac.sqrt(),
-        sqrt_one_minus_alphas_cumprod: (1.0 - ac).sqrt(),
+        x_start_of_x_t: x_start.0,
+        x_start_of_output: x_start.1,
+        noise_of_x_t: pred_noise.0,
+        noise_of_output: pred_noise.1,
+        sqrt_alphas_cumprod: signal,
+        sqrt_one_minus_alphas_cumprod: noise,
         x_start_coef: 0.0,
         x_t_coef: 0.0,
+        output_coef: 0.0,
         pred_noise_coef: 0.0,
         sigma: 0.0,
         min_log_variance: 0.0,

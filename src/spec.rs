@@ -113,15 +113,25 @@ pub enum BetaSchedule {
     SquaredCosCapV2,
 }
 
-/// What the network's output means (`prediction_type`).
+/// What the network's output o means (`prediction_type`), and so what it is trained to say. In every case
+/// x̂_0 = a·x_t + b·o and ε̂ = c·x_t + d·o, with numbers of t alone: those of
+/// [`StepCoefficients`](crate::schedule::StepCoefficients).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PredictionType {
-    /// `epsilon`: the noise ε.
+    /// `epsilon`: the noise ε; x̂_0 = √(1/ᾱ_t)·x_t − √(1/ᾱ_t − 1)·o (arXiv 2006.11239 eq. 15).
     Epsilon,
     /// `sample`: x_0.
     Sample,
-    /// `v_prediction`: v = √ᾱ ε − √(1−ᾱ) x_0.
+    /// `previous_x`: the mean of q(x_{t−1} | x_t, x_0) of the full process, as in Ho's code (`XPREV`); x̂_0 = (o −
+    /// `posterior_mean_coef2[t]`·x_t) / `posterior_mean_coef1[t]` (eq. 7 solved for x_0). A step from t to t − 1 has
+    /// o itself as its mean, as in Ho's code and in guided-diffusion; every other step, and DDIM's, goes by x̂_0. diffusers has
+    /// no such type, and refuses checkpoints that do.
+    ///
+    /// guided-diffusion's `SpacedDiffusion` takes the coefficients of a respaced chain instead, and o as the mean of its longer
+    /// steps, though the network learned those of single steps.
+    PreviousX,
+    /// `v_prediction`: v = √ᾱ_t·ε − √(1−ᾱ_t)·x_0; x̂_0 = √ᾱ_t·x_t − √(1 − ᾱ_t)·o (arXiv 2202.00512, appendix D).
     #[serde(rename = "v_prediction")]
     V,
 }
@@ -138,6 +148,13 @@ pub enum VarianceType {
     Learned,
     /// The output's second half interpolates log β̃_t and log β_t.
     LearnedRange,
+}
+
+impl VarianceType {
+    /// Whether the network says the variance, in outputs of its own.
+    pub fn is_learned(self) -> bool {
+        matches!(self, Self::Learned | Self::LearnedRange)
+    }
 }
 
 /// A diffusion process: the schedule and how the network's output is read.

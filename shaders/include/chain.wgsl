@@ -14,15 +14,17 @@ struct Chain {
 struct StepCoefficients {
     // The original timestep.
     t: u32,
-    sqrt_recip_alphas_cumprod: f32,
-    sqrt_recipm1_alphas_cumprod: f32,
+    x_start_of_x_t: f32,
+    x_start_of_output: f32,
+    noise_of_x_t: f32,
+    noise_of_output: f32,
     sqrt_alphas_cumprod: f32,
     sqrt_one_minus_alphas_cumprod: f32,
     x_start_coef: f32,
     x_t_coef: f32,
+    output_coef: f32,
     pred_noise_coef: f32,
     sigma: f32,
     min_log_variance: f32,
     max_log_variance: f32,
-    pad: u32,
 }

@@ -56,6 +56,22 @@ pub struct ParamShape<'a> {
 }
 
 impl Checkpoint {
+    /// Checks that the network has the outputs that its variance asks for: C, or 2·C where that is learned.
+    ///
+    /// # Errors
+    /// If it has not.
+    pub fn check_outputs(&self) -> Result<()> {
+        let (channels, outputs) = (self.unet.in_channels, self.unet.out_channels);
+        let learned = self.diffusion.variance_type.is_learned();
+        if learned == (outputs == 2 * channels) {
+            return Ok(());
+        }
+        Err(Error::unsupported(format!(
+            "{outputs} outputs for {channels} channels do not fit variance_type {:?}",
+            self.diffusion.variance_type
+        )))
+    }
+
     /// Reads a single packed file.
     ///
     /// # Errors

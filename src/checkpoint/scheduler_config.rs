@@ -6,7 +6,8 @@
 //! "leading", and `set_alpha_to_one: false`.
 //!
 //! `learned` means here what it means in guided-diffusion: the output's second half is the log-variance. diffusers'
-//! own scheduler would read it as the variance itself.
+//! own scheduler would read it as the variance itself. `prediction_type: "previous_x"` is ours alone: diffusers'
+//! schedulers refuse it.
 
 use serde_json::{Value, json};
 
@@ -59,7 +60,7 @@ impl DiffusionSpec {
         Ok(spec)
     }
 
-    /// The `scheduler_config.json` that diffusers loads as this process.
+    /// The `scheduler_config.json` that diffusers loads as this process, if it knows its `prediction_type`.
     ///
     /// # Errors
     /// If the spec makes no sense, or its schedule is one that diffusers only takes as a list of betas and T is too
@@ -83,6 +84,7 @@ impl DiffusionSpec {
             "prediction_type": match self.prediction_type {
                 PredictionType::Epsilon => "epsilon",
                 PredictionType::Sample => "sample",
+                PredictionType::PreviousX => "previous_x",
                 PredictionType::V => "v_prediction",
             },
             "rescale_betas_zero_snr": false,
@@ -173,7 +175,11 @@ fn prediction_type(fields: &Fields) -> Result<PredictionType> {
     match fields.text("prediction_type", default)? {
         "epsilon" => Ok(PredictionType::Epsilon),
         "sample" => Ok(PredictionType::Sample),
+        "previous_x" => Ok(PredictionType::PreviousX),
         "v_prediction" => Ok(PredictionType::V),
-        _ => Err(fields.refused("prediction_type", "\"epsilon\", \"sample\" or \"v_prediction\"")),
+        _ => {
+            let expected = "\"epsilon\", \"sample\", \"previous_x\" or \"v_prediction\"";
+            Err(fields.refused("prediction_type", expected))
+        }
     }
 }

@@ -12,8 +12,10 @@
 //! # Panics
 //! All panic if their slices' lengths do not agree.
 
+pub mod bound;
+
 use crate::schedule::{Schedule, StepCoefficients};
-use crate::spec::{DiffusionSpec, PredictionType, VarianceType};
+use crate::spec::{DiffusionSpec, VarianceType};
 
 /// A Gaussian whose variance is the same for every element.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,12 +59,8 @@ pub fn q_posterior(schedule: &Schedule, x_start: &[f64], x_t: &[f64], t: u32) ->
 /// x̂_0 = √(1/ᾱ_t)·x_t − √(1/ᾱ_t − 1)·ε (eq. 15). Means nothing where ᾱ_t is 0: x_t then holds nothing of
 /// x_0.
 pub fn predict_x_start_from_noise(step: &StepCoefficients, x_t: &[f64], noise: &[f64]) -> Vec<f64> {
-    combine((step.sqrt_recip_alphas_cumprod, x_t), (-step.sqrt_recipm1_alphas_cumprod, noise))
-}
-
-/// x̂_0 = √ᾱ_t·x_t − √(1 − ᾱ_t)·v (arXiv 2202.00512, appendix D).
-pub fn predict_x_start_from_v(step: &StepCoefficients, x_t: &[f64], v: &[f64]) -> Vec<f64> {
-    combine((step.sqrt_alphas_cumprod, x_t), (-step.sqrt_one_minus_alphas_cumprod, v))
+    let scale = step.sqrt_alphas_cumprod.recip();
+    combine((scale, x_t), (-scale * step.sqrt_one_minus_alphas_cumprod, noise))
 }
 
 /// ε̂ = (x_t − √ᾱ_t·x_0) / √(1 − ᾱ_t): eq. 4 solved for the noise.
@@ -71,19 +69,10 @@ pub fn predict_noise_from_x_start(step: &StepCoefficients, x_t: &[f64], x_start:
     combine((scale, x_t), (-scale * step.sqrt_alphas_cumprod, x_start))
 }
 
-/// x̂_0 as the network's output has it, by the spec's [`PredictionType`], not clipped.
-fn unclipped_x_start(
-    spec: &DiffusionSpec,
-    step: &StepCoefficients,
-    x_t: &[f64],
-    model_output: &[f64],
-) -> Vec<f64> {
+/// x̂_0 as the network's output has it, not clipped.
+fn unclipped_x_start(step: &StepCoefficients, x_t: &[f64], model_output: &[f64]) -> Vec<f64> {
     let output = mean_part(model_output, x_t.len());
-    match spec.prediction_type {
-        PredictionType::Epsilon => predict_x_start_from_noise(step, x_t, output),
-        PredictionType::Sample => output.to_vec(),
-        PredictionType::V => predict_x_start_from_v(step, x_t, output),
-    }
+    combine((step.x_start_of_x_t, x_t), (step.x_start_of_output, output))
 }
 
 /// Clips to [−1, 1] where the spec says so.
@@ -114,8 +103,9 @@ pub struct ReverseStep {
     pub pred_x_start: Vec<f64>,
 }
 
-/// The mean and variance of a DDPM step: eq. 7 with x̂_0 for x_0 (which is eq. 11 where nothing is clipped),
-/// and σ² by the spec's [`VarianceType`] (§3.2; the learned range is arXiv 2102.09672 eq. 15). `step` is one
+/// The mean and variance of a DDPM step: eq. 7 with x̂_0 for x_0 (which is eq. 11 where nothing is clipped), or,
+/// where a network predicts the mean itself ([`PredictionType::PreviousX`](crate::spec::PredictionType::PreviousX) in a step
+/// from t to t − 1), its output, of which clipping changes nothing; and σ² by the spec's [`VarianceType`] (§3.2; the learned range is arXiv 2102.09672 eq. 15). `step` is one
 /// of [`ddpm_steps`](crate::schedule::ddpm_steps).
 pub fn p_mean_variance(
     spec: &DiffusionSpec,
@@ -123,7 +113,9 @@ pub fn p_mean_variance(
     x_t: &[f64],
     model_output: &[f64],
 ) -> PMeanVariance {
-    let pred_x_start = clip(spec, unclipped_x_start(spec, step, x_t, model_output));
+    let pred_x_start = clip(spec, unclipped_x_start(step, x_t, model_output));
+    let mean = combine((step.x_start_coef, &pred_x_start), (step.x_t_coef, x_t));
+    let output = mean_part(model_output, x_t.len());
     let log_variance = match spec.variance_type {
         VarianceType::FixedSmall | VarianceType::FixedLarge => vec![step.max_log_variance; x_t.len()],
         VarianceType::Learned => variance_part(model_output, x_t.len()).to_vec(),
@@ -135,11 +127,7 @@ pub fn p_mean_variance(
             })
             .collect(),
     };
-    PMeanVariance {
-        mean: combine((step.x_start_coef, &pred_x_start), (step.x_t_coef, x_t)),
-        log_variance,
-        pred_x_start,
-    }
+    PMeanVariance { mean: combine((1.0, &mean), (step.output_coef, output)), log_variance, pred_x_start }
 }
 
 impl PMeanVariance {
@@ -198,7 +186,7 @@ pub struct Prediction {
     pub pred_noise: Vec<f64>,
 }
 
-/// x̂_0 and ε̂ from the network's output, whatever its [`PredictionType`].
+/// x̂_0 and ε̂ from the network's output, whatever it predicts.
 pub fn predict(
     spec: &DiffusionSpec,
     step: &StepCoefficients,
@@ -206,16 +194,14 @@ pub fn predict(
     model_output: &[f64],
     source: PredNoise,
 ) -> Prediction {
-    let unclipped = unclipped_x_start(spec, step, x_t, model_output);
-    let kept_noise = match (source, spec.prediction_type) {
-        (PredNoise::FromClippedXStart, _) => None,
-        (PredNoise::FromNetwork, PredictionType::Epsilon) => {
-            Some(mean_part(model_output, x_t.len()).to_vec())
+    let pred_x_start = clip(spec, unclipped_x_start(step, x_t, model_output));
+    let pred_noise = match source {
+        PredNoise::FromClippedXStart => predict_noise_from_x_start(step, x_t, &pred_x_start),
+        PredNoise::FromNetwork => {
+            let output = mean_part(model_output, x_t.len());
+            combine((step.noise_of_x_t, x_t), (step.noise_of_output, output))
         }
-        (PredNoise::FromNetwork, _) => Some(predict_noise_from_x_start(step, x_t, &unclipped)),
     };
-    let pred_x_start = clip(spec, unclipped);
-    let pred_noise = kept_noise.unwrap_or_else(|| predict_noise_from_x_start(step, x_t, &pred_x_start));
     Prediction { pred_x_start, pred_noise }
 }
 

@@ -130,22 +130,30 @@ macro_rules! wgsl {
 }
 pub(crate) use wgsl;
 
-macro_rules! includes {
-    ($($name:literal),*) => { &[$(($name, wgsl!("include/" $name))),*] };
+macro_rules! include_file {
+    ($name:literal) => {
+        ($name, wgsl!("include/" $name))
+    };
 }
 
-const INCLUDES: &[(&str, &str)] = includes!(
-    "chain",
-    "conv2d_rows",
-    "conv2d_splits",
-    "grid",
-    "matmul_tile",
-    "normal",
-    "philox",
-    "silu",
-    "texel",
-    "turns"
-);
+/// The files of `shaders/include`; a page has none of those that only training and evaluation import.
+const INCLUDES: &[(&str, &str)] = &[
+    #[cfg(not(target_arch = "wasm32"))]
+    include_file!("bound"),
+    include_file!("chain"),
+    include_file!("conv2d_rows"),
+    #[cfg(not(target_arch = "wasm32"))]
+    include_file!("conv2d_splits"),
+    include_file!("grid"),
+    include_file!("matmul_tile"),
+    include_file!("normal"),
+    include_file!("philox"),
+    include_file!("silu"),
+    include_file!("texel"),
+    include_file!("turns"),
+    #[cfg(not(target_arch = "wasm32"))]
+    include_file!("variance"),
+];
 
 /// The whole text of a shader: consts set, imports appended (once each), so that error lines stay true.
 ///

@@ -3,12 +3,14 @@
 mod buffer;
 mod context;
 mod kernel;
+mod pace;
 mod plan;
 mod readback;
 
 pub use buffer::{Buffer, SLICE_WORDS, TEXEL_ROW, Texels};
 pub use context::{AdapterSummary, Counts, GpuContext, Tile};
 pub use kernel::{Binding, KernelKey, Params, ParamsLayout, Shader, assemble};
+pub use pace::Pace;
 pub use plan::{Arg, Plan, Recorder};
 
 pub(crate) use kernel::{params, wgsl};

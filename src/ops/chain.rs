@@ -29,34 +29,38 @@ impl Chain {
 #[expect(missing_docs, reason = "the fields of schedule::StepCoefficients")]
 pub struct StepCoefficients {
     pub t: u32,
-    pub sqrt_recip_alphas_cumprod: f32,
-    pub sqrt_recipm1_alphas_cumprod: f32,
+    pub x_start_of_x_t: f32,
+    pub x_start_of_output: f32,
+    pub noise_of_x_t: f32,
+    pub noise_of_output: f32,
     pub sqrt_alphas_cumprod: f32,
     pub sqrt_one_minus_alphas_cumprod: f32,
     pub x_start_coef: f32,
     pub x_t_coef: f32,
+    pub output_coef: f32,
     pub pred_noise_coef: f32,
     pub sigma: f32,
     pub min_log_variance: f32,
     pub max_log_variance: f32,
-    pub pad: u32,
 }
 
 impl From<&schedule::StepCoefficients> for StepCoefficients {
     fn from(step: &schedule::StepCoefficients) -> Self {
         Self {
             t: step.t,
-            sqrt_recip_alphas_cumprod: step.sqrt_recip_alphas_cumprod as f32,
-            sqrt_recipm1_alphas_cumprod: step.sqrt_recipm1_alphas_cumprod as f32,
+            x_start_of_x_t: step.x_start_of_x_t as f32,
+            x_start_of_output: step.x_start_of_output as f32,
+            noise_of_x_t: step.noise_of_x_t as f32,
+            noise_of_output: step.noise_of_output as f32,
             sqrt_alphas_cumprod: step.sqrt_alphas_cumprod as f32,
             sqrt_one_minus_alphas_cumprod: step.sqrt_one_minus_alphas_cumprod as f32,
             x_start_coef: step.x_start_coef as f32,
             x_t_coef: step.x_t_coef as f32,
+            output_coef: step.output_coef as f32,
             pred_noise_coef: step.pred_noise_coef as f32,
             sigma: step.sigma as f32,
             min_log_variance: step.min_log_variance as f32,
             max_log_variance: step.max_log_variance as f32,
-            pad: 0,
         }
     }
 }

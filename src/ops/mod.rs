@@ -12,6 +12,7 @@ pub mod advance_training;
 pub mod attention;
 mod backward;
 mod block;
+pub mod bound;
 pub mod chain;
 mod channel_sums;
 mod class_embedding;
@@ -47,6 +48,7 @@ pub static SHADERS: &[&Shader] = &[
     &adam::ADAM,
     &advance::ADVANCE,
     &advance_training::ADVANCE_TRAINING,
+    &bound::BOUND,
     &channel_sums::CHANNEL_SUMS,
     &class_embedding::CLASS_EMBEDDING,
     &class_embedding::CLASS_EMBEDDING_GRADIENT,

@@ -4,7 +4,7 @@ use super::chain::Picture;
 use crate::diffusion::PredNoise;
 use crate::error::Result;
 use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
-use crate::spec::{DiffusionSpec, PredictionType, VarianceType};
+use crate::spec::DiffusionSpec;
 
 params! {
     /// Settings of a reverse step; the fields are explained in `shaders/p_sample.wgsl`.
@@ -21,9 +21,7 @@ params! {
         output_stride: u32,
         /// Pictures.
         samples: u32,
-        /// [`PredictionType`], in its order.
-        prediction_type: u32,
-        /// [`VarianceType`], in its order.
+        /// [`VarianceType`](crate::spec::VarianceType), in its order.
         variance_type: u32,
         /// 1 to clip the predicted x_0.
         clip: u32,
@@ -35,12 +33,6 @@ params! {
         guidance_mode: u32,
         /// w of ε = (1 − w) · ε_null + w · ε_label.
         guidance: f32,
-        /// Unused.
-        pad0: u32,
-        /// Unused.
-        pad1: u32,
-        /// Unused.
-        pad2: u32,
     }
 }
 
@@ -115,23 +107,12 @@ pub fn record(
         stride: picture.stride,
         output_stride: buffers.output_stride,
         samples: picture.samples,
-        prediction_type: match spec.prediction_type {
-            PredictionType::Epsilon => 0,
-            PredictionType::Sample => 1,
-            PredictionType::V => 2,
-        },
-        variance_type: match spec.variance_type {
-            VarianceType::FixedSmall => 0,
-            VarianceType::FixedLarge => 1,
-            VarianceType::Learned => 2,
-            VarianceType::LearnedRange => 3,
-        },
+        variance_type: spec.variance_type as u32,
         clip: spec.clip_sample.into(),
         pred_noise_from_network: (step == ReverseStep::Ddim(PredNoise::FromNetwork)).into(),
         copies: picture.copies,
         guidance_mode: guidance.is_some().into(),
         guidance: guidance.unwrap_or(0.0),
-        ..PSample::default()
     };
     let entry_point = entry_point(step);
     let args = [

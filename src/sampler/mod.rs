@@ -22,7 +22,6 @@ use crate::ops::p_sample::{self, ReverseStep, StepBuffers};
 use crate::ops::{Network, advance, normals, to_channels_first, to_channels_last};
 use crate::rng::Stream;
 use crate::schedule;
-use crate::spec::VarianceType;
 
 /// The kernels that [`Sampler::new`] needs besides the network's.
 pub fn kernels(method: Method) -> Vec<KernelKey> {
@@ -70,13 +69,7 @@ impl Sampler {
             Method::Ddpm => schedule::ddpm_steps(spec, options.steps)?,
             Method::Ddim { eta, .. } => schedule::ddim_steps(spec, options.steps, eta)?,
         };
-        let learned = matches!(spec.variance_type, VarianceType::Learned | VarianceType::LearnedRange);
-        if learned != (checkpoint.unet.out_channels == 2 * checkpoint.unet.in_channels) {
-            return Err(Error::unsupported(format!(
-                "{} outputs for {} channels do not fit variance_type {:?}",
-                checkpoint.unet.out_channels, checkpoint.unet.in_channels, spec.variance_type
-            )));
-        }
+        checkpoint.check_outputs()?;
         let graph = unet::describe(&checkpoint.unet, options.size.unwrap_or(checkpoint.unet.sample_size))?;
         let network = Network::new(gpu, &graph, &checkpoint.weights, options.count * branches.copies)?;
         if let Some(labels) = &branches.labels {

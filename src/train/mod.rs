@@ -25,7 +25,7 @@ pub use state_file::{SavedState, StateOrigin};
 
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::error::{Error, Result};
-use crate::gpu::{Buffer, GpuContext, Plan, Recorder};
+use crate::gpu::{Buffer, GpuContext, Pace, Plan, Recorder};
 use crate::graph::{Graph, unet};
 use crate::ops::adam::{Adam, AdamStep};
 use crate::ops::chain::{Chain, Picture};
@@ -41,9 +41,6 @@ use crate::spec::TrainSpec;
 
 /// Steps whose loss and gradient norm are on the GPU until they are read; the oldest are overwritten.
 pub const LOSS_SLOTS: u32 = 256;
-
-/// Submissions that may wait for the GPU, so that the host runs ahead of it but not away.
-const IN_FLIGHT: usize = 2;
 
 /// x_0 of a step, and the labels if the network has classes.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +79,7 @@ pub struct Trainer {
     micro_plan: Plan,
     update_plan: Plan,
     validation: Validation,
-    in_flight: std::collections::VecDeque<wgpu::SubmissionIndex>,
+    pace: Pace,
     steps_done: u32,
 }
 
@@ -110,12 +107,7 @@ impl Trainer {
         let x_start = gpu.buffer("x_start", network.x.bytes() / 4)?;
         let noise = gpu.buffer("noise", network.x.bytes() / 4)?;
         let schedule = Schedule::new(&checkpoint.diffusion)?;
-        let coefficients: Vec<[f32; 2]> = (0..checkpoint.diffusion.num_timesteps as usize)
-            .map(|t| {
-                [schedule.sqrt_alphas_cumprod[t] as f32, schedule.sqrt_one_minus_alphas_cumprod[t] as f32]
-            })
-            .collect();
-        let coefficients = gpu.buffer_with("coefficients", &coefficients)?;
+        let coefficients = gpu.buffer_with("coefficients", &schedule.forward_coefficients())?;
 
         let buffers = Buffers { x_start: &x_start, noise: &noise, coefficients: &coefficients };
         let num_timesteps = checkpoint.diffusion.num_timesteps;
@@ -164,7 +156,7 @@ impl Trainer {
             micro_plan,
             update_plan,
             validation,
-            in_flight: std::collections::VecDeque::new(),
+            pace: Pace::default(),
             steps_done: 0,
         })
     }
@@ -190,19 +182,9 @@ impl Trainer {
         };
         self.gpu.write(&self.step_numbers, bytemuck::bytes_of(&numbers));
         let submitted = self.update_plan.submit(&self.gpu);
-        self.pace(submitted);
+        self.pace.submitted(&self.gpu, submitted);
         self.steps_done = k;
         Ok(())
-    }
-
-    /// Waits for the submission before the last but one.
-    fn pace(&mut self, submitted: wgpu::SubmissionIndex) {
-        self.in_flight.push_back(submitted);
-        if self.in_flight.len() > IN_FLIGHT {
-            if let Some(oldest) = self.in_flight.pop_front() {
-                self.gpu.wait_for(oldest);
-            }
-        }
     }
 
     fn write_micro_batch(&self, batch: &TrainBatch<'_>, micro: u32) {

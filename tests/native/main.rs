@@ -16,6 +16,7 @@ mod cli;
 mod dataset;
 mod diffusion;
 mod display;
+mod eval;
 mod film;
 mod fuzz;
 mod goldens;

@@ -153,9 +153,8 @@ fn the_steps_of_a_full_chain_are_the_schedules_tables() {
         assert!(steps.iter().zip(0..).all(|(step, t)| step.t == t && step.pred_noise_coef == 0.0));
         assert_close("x_start_coef", &column(|c| c.x_start_coef), &s.posterior_mean_coef1, 1e-11);
         assert_close("x_t_coef", &column(|c| c.x_t_coef), &s.posterior_mean_coef2, 1e-11);
-        let recip = column(|c| c.sqrt_recip_alphas_cumprod);
-        assert_eq!(recip, s.sqrt_recip_alphas_cumprod);
-        assert_eq!(column(|c| c.sqrt_recipm1_alphas_cumprod), s.sqrt_recipm1_alphas_cumprod);
+        assert_eq!(column(|c| c.x_start_of_x_t), s.sqrt_recip_alphas_cumprod);
+        assert_eq!(column(|c| -c.x_start_of_output), s.sqrt_recipm1_alphas_cumprod);
         assert_eq!(column(|c| c.sqrt_alphas_cumprod), s.sqrt_alphas_cumprod);
         assert_eq!(column(|c| c.sqrt_one_minus_alphas_cumprod), s.sqrt_one_minus_alphas_cumprod);
 
@@ -164,12 +163,8 @@ fn the_steps_of_a_full_chain_are_the_schedules_tables() {
         if variance_type == VarianceType::FixedLarge {
             large[0] = small[0];
         }
-        let (min, max) = match variance_type {
-            VarianceType::FixedSmall => (&small, &small),
-            VarianceType::FixedLarge => (&large, &large),
-            _ => (&small, &large),
-        };
-        assert_close("min_log_variance", &column(|c| c.min_log_variance), min, 1e-11);
+        let max = if variance_type == VarianceType::FixedSmall { &small } else { &large };
+        assert_close("min_log_variance", &column(|c| c.min_log_variance), &small, 1e-11);
         assert_close("max_log_variance", &column(|c| c.max_log_variance), max, 1e-11);
         let sigma: Vec<f64> = match variance_type {
             VarianceType::LearnedRange => (0..1000).map(|t| if t == 0 { 0.0 } else { 1.0 }).collect(),
@@ -229,8 +224,8 @@ fn ddim_with_eta_1_is_ddpm_with_the_small_variance() {
     }
 }
 
-/// `jsd` ends at β = 1: nothing of x_0 is left in x_T, so ε says nothing of it, but a network that gives x_0
-/// or v does.
+/// `jsd` ends at β = 1: nothing of x_0 is left in x_T, so ε says nothing of it, but a network that gives x_0,
+/// the x before or v does.
 #[test]
 fn a_schedule_without_signal_is_sampled_only_where_that_makes_sense() {
     let jsd = |prediction_type| DiffusionSpec { prediction_type, ..spec(BetaSchedule::Jsd, 100) };
@@ -238,17 +233,20 @@ fn a_schedule_without_signal_is_sampled_only_where_that_makes_sense() {
     assert!(error.to_string().contains("jsd schedule: no reverse step can be taken from t = 99"), "{error}");
     ddim_steps(&jsd(PredictionType::Epsilon), 100, 0.0).expect_err("0 / 0");
     ddpm_steps(&jsd(PredictionType::Epsilon), 50).expect("begins at t = 98");
-    for prediction_type in [PredictionType::Sample, PredictionType::V] {
+    for prediction_type in [PredictionType::Sample, PredictionType::PreviousX, PredictionType::V] {
         let ddpm = ddpm_steps(&jsd(prediction_type), 100).expect("no division");
         let ddim = ddim_steps(&jsd(prediction_type), 100, 1.0).expect("no division");
         for step in ddpm.iter().chain(&ddim) {
             let numbers = [
-                step.sqrt_recip_alphas_cumprod,
-                step.sqrt_recipm1_alphas_cumprod,
+                step.x_start_of_x_t,
+                step.x_start_of_output,
+                step.noise_of_x_t,
+                step.noise_of_output,
                 step.sqrt_alphas_cumprod,
                 step.sqrt_one_minus_alphas_cumprod,
                 step.x_start_coef,
                 step.x_t_coef,
+                step.output_coef,
                 step.pred_noise_coef,
                 step.sigma,
                 step.min_log_variance,

@@ -257,17 +257,19 @@ fn structs_in_memory_are_what_rust_believes() {
     let chain = layout_of!(Chain { step, seed_lo, seed_hi, first_sample });
     let step = layout_of!(StepCoefficients {
         t,
-        sqrt_recip_alphas_cumprod,
-        sqrt_recipm1_alphas_cumprod,
+        x_start_of_x_t,
+        x_start_of_output,
+        noise_of_x_t,
+        noise_of_output,
         sqrt_alphas_cumprod,
         sqrt_one_minus_alphas_cumprod,
         x_start_coef,
         x_t_coef,
+        output_coef,
         pred_noise_coef,
         sigma,
         min_log_variance,
         max_log_variance,
-        pad,
     });
     let shader = SHADERS.iter().find(|shader| shader.name == "p_sample").expect("a shader of the chain");
     let (module, _) = validated(shader.name, &assemble(shader, &[])).unwrap_or_else(|e| panic!("{e}"));

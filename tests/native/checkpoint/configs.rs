@@ -137,7 +137,9 @@ fn network_configs_survive_a_round_trip() {
 fn schedulers_survive_a_round_trip() {
     use BetaSchedule::*;
     for beta_schedule in [Linear, Quad, Const, Jsd, Warmup10, Warmup50, SquaredCosCapV2] {
-        for prediction_type in [PredictionType::Epsilon, PredictionType::Sample, PredictionType::V] {
+        for prediction_type in
+            [PredictionType::Epsilon, PredictionType::Sample, PredictionType::PreviousX, PredictionType::V]
+        {
             for variance_type in [
                 VarianceType::FixedSmall,
                 VarianceType::FixedLarge,

@@ -1,5 +1,7 @@
 //! The mathematics of diffusion against the reference code's `GaussianDiffusion` and diffusers' schedulers.
 
+pub mod bound;
+
 use std::collections::BTreeSet;
 
 use ddpm::diffusion::*;
@@ -7,12 +9,14 @@ use ddpm::rng::{Stream, fill_normals};
 use ddpm::schedule::{Schedule, StepCoefficients, ddim_steps, ddpm_steps};
 use ddpm::spec::{DiffusionSpec, PredictionType, VarianceType};
 
-use super::compare::{assert_close, assert_fails};
-use super::fixtures::{Fixture, Tensor};
+use crate::compare::{assert_close, assert_fails};
+use crate::fixtures::{Fixture, Tensor};
 
 const TOLERANCE: f64 = 1e-5;
 const PREDICTIONS: [(&str, PredictionType); 2] =
     [("epsilon", PredictionType::Epsilon), ("start_x", PredictionType::Sample)];
+const ALL_PREDICTIONS: [PredictionType; 4] =
+    [PredictionType::Epsilon, PredictionType::Sample, PredictionType::PreviousX, PredictionType::V];
 const VARIANCES: [(&str, VarianceType); 3] = [
     ("fixed_small", VarianceType::FixedSmall),
     ("fixed_large", VarianceType::FixedLarge),
@@ -87,7 +91,7 @@ fn ddim_by_t(spec: &DiffusionSpec, eta: f64) -> Vec<StepCoefficients> {
     by_t(ddim_steps(spec, spec.num_timesteps, eta).expect("a full chain"))
 }
 
-/// Every answer of gaussian_diffusion.safetensors but the losses and the bound.
+/// Every answer of gaussian_diffusion.safetensors but the losses and the bound (`bound.rs`).
 #[test]
 fn one_step_follows_the_reference() {
     let mut known = Known::load();
@@ -166,7 +170,7 @@ fn one_step_follows_the_reference() {
 }
 
 /// The model of the whole chains: eps(x, t) = 0.8 x + 0.05 sin t.
-fn toy_model(x_t: &[f64], t: u32) -> Vec<f64> {
+pub fn toy_model(x_t: &[f64], t: u32) -> Vec<f64> {
     x_t.iter().map(|x| 0.8 * x + 0.05 * f64::from(t).sin()).collect()
 }
 
@@ -229,7 +233,7 @@ fn draw(sample: u32) -> Vec<f64> {
 struct Oracle {
     x_start: Vec<f64>,
     noise: Vec<f64>,
-    outputs: [(PredictionType, Vec<f64>); 3],
+    outputs: [(PredictionType, Vec<f64>); 4],
 }
 
 impl Oracle {
@@ -239,9 +243,12 @@ impl Oracle {
         let noise = draw(1);
         let (a, b) = (schedule.sqrt_alphas_cumprod[t], schedule.sqrt_one_minus_alphas_cumprod[t]);
         let v = noise.iter().zip(&x_start).map(|(eps, x0)| a * eps - b * x0).collect();
+        let x_t = q_sample(schedule, &x_start, t as u32, &noise);
+        let previous_x = q_posterior(schedule, &x_start, &x_t, t as u32).mean;
         let outputs = [
             (PredictionType::Epsilon, noise.clone()),
             (PredictionType::Sample, x_start.clone()),
+            (PredictionType::PreviousX, previous_x),
             (PredictionType::V, v),
         ];
         Self { x_start, noise, outputs }
@@ -267,12 +274,12 @@ fn a_network_that_knows_x_0_predicts_it_whatever_its_output_means() {
                 assert_close(&name, &prediction.pred_noise, &noise, 1e-10);
             }
             // DDIM there and back again.
-            let ddim = ddim_by_t(&spec, 0.0);
-            if let Some(next) = ddim.get(t as usize + 1) {
+            if t + 1 < spec.num_timesteps {
                 let forward =
                     ddim_reverse_step(&spec, step, schedule.alphas_cumprod_next[t as usize], &x_t, &output);
                 assert_close(&name, &forward.x_next, &q_sample(&schedule, &x_start, t + 1, &noise), 1e-10);
                 let spec = DiffusionSpec { prediction_type: PredictionType::Epsilon, ..spec };
+                let next = &ddim_by_t(&spec, 0.0)[t as usize + 1];
                 let back = ddim_step(&spec, next, &forward.x_next, &noise, PredNoise::default(), &noise);
                 assert_close(&name, &back.x_prev, &x_t, 1e-10);
             }
@@ -283,11 +290,18 @@ fn a_network_that_knows_x_0_predicts_it_whatever_its_output_means() {
 #[test]
 fn the_two_predicted_noises_differ_only_where_x_0_was_clipped() {
     let x_t = draw(2);
-    for prediction_type in [PredictionType::Epsilon, PredictionType::Sample, PredictionType::V] {
+    for prediction_type in ALL_PREDICTIONS {
         let clipped = spec(prediction_type, VarianceType::FixedSmall, true);
         let unclipped = DiffusionSpec { clip_sample: false, ..clipped.clone() };
         let step = &ddim_by_t(&clipped, 0.0)[100];
-        let output: Vec<f64> = draw(3).iter().map(|x| 2.0 * x).collect();
+        let output: Vec<f64> = match prediction_type {
+            // The mean for which x̂_0 is about as large as with the others.
+            PredictionType::PreviousX => {
+                let x_start = draw(3).into_iter().zip(&x_t);
+                x_start.map(|(x0, x)| (x0 - step.x_start_of_x_t * x) / step.x_start_of_output).collect()
+            }
+            _ => draw(3).iter().map(|x| 2.0 * x).collect(),
+        };
         let of = |spec, source| predict(spec, step, &x_t, &output, source);
         let network = of(&clipped, PredNoise::FromNetwork);
         let fitting = of(&clipped, PredNoise::FromClippedXStart);
@@ -306,7 +320,7 @@ fn the_two_predicted_noises_differ_only_where_x_0_was_clipped() {
 /// `learned`: the second half is the log-variance itself, and it is the noise's.
 #[test]
 fn a_learned_variance_is_the_outputs_second_half() {
-    for prediction_type in [PredictionType::Epsilon, PredictionType::Sample, PredictionType::V] {
+    for prediction_type in ALL_PREDICTIONS {
         let learned = spec(prediction_type, VarianceType::Learned, true);
         let fixed = DiffusionSpec { variance_type: VarianceType::FixedSmall, ..learned.clone() };
         let (x_t, mean_half, log_variance, noise) = (draw(4), draw(5), draw(6), draw(7));
@@ -389,4 +403,54 @@ fn slices_that_do_not_fit_are_refused() {
     assert_fails("three times C", || drop(p_mean_variance(&spec, &step, &x, &three)));
     assert_fails("too much noise", || drop(p_sample(&spec, &step, &x, &two, &two)));
     assert_fails("too long a gradient", || drop(p_mean_variance(&spec, &step, &x, &two).guided(&two)));
+}
+
+/// `previous_x` in Ho's words: the mean is the output, whatever is clipped, in every step from t to t − 1.
+#[test]
+fn a_predicted_mean_is_the_mean_of_single_steps() {
+    let spec = spec(PredictionType::PreviousX, VarianceType::FixedSmall, true);
+    let schedule = Schedule::new(&spec).expect("the paper's");
+    let steps = ddpm_by_t(&spec);
+    let (x_t, output) = (draw(14), draw(15));
+    for t in [0, 1, 500, 999] {
+        let p = p_mean_variance(&spec, &steps[t], &x_t, &output);
+        assert_eq!(p.mean, output, "t = {t}");
+        let (coef1, coef2) = (schedule.posterior_mean_coef1[t], schedule.posterior_mean_coef2[t]);
+        let want: Vec<f64> =
+            output.iter().zip(&x_t).map(|(o, x)| ((o - coef2 * x) / coef1).clamp(-1.0, 1.0)).collect();
+        assert_close("x̂_0", &p.pred_x_start, &want, 1e-10);
+        assert!(want.iter().any(|x0| x0.abs() == 1.0), "something was clipped at t = {t}");
+    }
+    // Spaced by one: the same steps, from t = 599 on.
+    let single = ddpm_steps(&spec, 600).expect("a chain");
+    assert!(
+        single.iter().all(|step| (step.output_coef, step.x_start_coef, step.x_t_coef) == (1.0, 0.0, 0.0))
+    );
+}
+
+/// A longer step goes by the x̂_0 of the full process, as the network has learned it.
+#[test]
+fn longer_steps_and_ddim_go_by_the_x_0_of_a_predicted_mean() {
+    let spec = spec(PredictionType::PreviousX, VarianceType::FixedSmall, true);
+    let schedule = Schedule::new(&spec).expect("the paper's");
+    let of_x_start = DiffusionSpec { prediction_type: PredictionType::Sample, ..spec.clone() };
+    let (long, want_long) = (ddpm_steps(&spec, 50), ddpm_steps(&of_x_start, 50));
+    let (ddim, want_ddim) = (ddim_steps(&spec, 50, 0.5), ddim_steps(&of_x_start, 50, 0.5));
+    let (x_t, output, z) = (draw(16), draw(17), draw(18));
+    for (step, want) in long.expect("a chain").iter().zip(&want_long.expect("a chain")).take(49) {
+        let t = step.t as usize;
+        let (coef1, coef2) = (schedule.posterior_mean_coef1[t], schedule.posterior_mean_coef2[t]);
+        let x_start: Vec<f64> = output.iter().zip(&x_t).map(|(o, x)| (o - coef2 * x) / coef1).collect();
+        let found = p_sample(&spec, step, &x_t, &output, &z).x_prev;
+        assert_close("DDPM", &found, &p_sample(&of_x_start, want, &x_t, &x_start, &z).x_prev, 1e-10);
+        assert_fails("o itself", || assert_close("spoilt", &found, &output, 1e-3));
+    }
+    for (step, want) in ddim.expect("a chain").iter().zip(&want_ddim.expect("a chain")) {
+        let t = step.t as usize;
+        let (coef1, coef2) = (schedule.posterior_mean_coef1[t], schedule.posterior_mean_coef2[t]);
+        let x_start: Vec<f64> = output.iter().zip(&x_t).map(|(o, x)| (o - coef2 * x) / coef1).collect();
+        let source = PredNoise::FromClippedXStart;
+        let found = ddim_step(&spec, step, &x_t, &output, source, &z).x_prev;
+        assert_close("DDIM", &found, &ddim_step(&of_x_start, want, &x_t, &x_start, source, &z).x_prev, 1e-9);
+    }
 }
