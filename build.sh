@@ -95,8 +95,8 @@ web() {
   rm -rf target/dist.new
   mkdir -p target/dist.new
   cp -R web/. target/dist.new/
-  [ -z "$minify" ] || minify_js target/dist.new
   cp "$out/ddpm.js" "$out/ddpm_bg.wasm" target/dist.new/
+  [ -z "$minify" ] || minify_js target/dist.new
   rm -rf dist
   mv target/dist.new dist
   say "the page is in dist/: $(page_size) bytes of wasm and JavaScript, gzipped"
@@ -129,10 +129,11 @@ EOF
   "$bin/esbuild" --log-level=warning --minify --format=esm "$1/ddpm.js" --outfile="$1/ddpm.js" --allow-overwrite
 }
 
-# The page's modules in the folder $1 as few files: page.js, ddpm-canvas.js and what they share.
+# The page's modules in the folder $1 as few files: page.js, ddpm-canvas.js, embed.js, what they share, and what is fetched later.
 minify_js() {
   "$TOOLS/node_modules/.bin/esbuild" --log-level=warning --bundle --splitting --minify --format=esm --legal-comments=none \
-    --chunk-names=shared-[hash] --outdir="$1" --allow-overwrite "$1/page.js" "$1/ddpm-canvas.js"
+    --external:./ddpm.js --chunk-names=shared-[hash] --outdir="$1" --allow-overwrite \
+    "$1/page.js" "$1/ddpm-canvas.js" "$1/embed.js"
   rm -r "$1/page" "$1/element" "$1/root.js"
 }
 

@@ -41,7 +41,7 @@ const WORDS = {
   },
   "device-lost": {
     title: "The graphics device was lost",
-    advice: "This happens when a driver restarts or a laptop changes its graphics card. Try again to begin anew.",
+    advice: "It was lost again and again, which a driver in trouble does. Try again to begin anew.",
   },
   limits: { title: "Too much for this adapter", advice: "Try fewer pictures, or a smaller model." },
   "out-of-memory": { title: "Out of graphics memory", advice: "Try fewer pictures, or a smaller model." },
