@@ -27,6 +27,8 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
 
   #root;
   #internals;
+  /** What is fetched when something is wanted: `element/lazy.js`. */
+  #lazy;
   /** Resolves to the session once it is there; undefined until something is wanted of it. */
   #activation;
   #session;
@@ -107,9 +109,8 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
   /** The pictures, as a PNG enlarged by a whole factor. */
   async toBlob() {
     const session = await this.#needed();
-    const { pngBlob } = await import("./element/lazy.js");
     const { rgba, width, height } = await session.picture();
-    return pngBlob(rgba, width, height);
+    return this.#lazy.pngBlob(rgba, width, height);
   }
 
   /** The kept frames, as an animated GIF. */
@@ -235,13 +236,13 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
     try {
       this.#error = null;
       this.#tell("statechange", { state: "loading" });
-      const { Session } = await import("./element/lazy.js");
+      this.#lazy = await import("./element/lazy.js");
       if (!this.isConnected) return undefined;
-      this.#session = new Session(() => this.#renewCanvas(), (type, detail) => this.#tell(type, detail));
+      this.#session = new this.#lazy.Session(() => this.#renewCanvas(), (type, detail) => this.#tell(type, detail));
       this.#session.state = "loading";
       this.#session.visible = this.#visible;
       if (this.#wantsPlay) this.#session.play();
-      await this.#apply();
+      this.#apply();
       return this.#session;
     } catch (thrown) {
       this.#session = this.#activation = undefined;
@@ -262,12 +263,10 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
   }
 
   /** Passes the attributes on. */
-  async #apply() {
+  #apply() {
     this.#show();
-    if (!this.#session) return;
-    const { addressOf } = await import("./element/lazy.js");
     const values = readAttributes(this);
-    this.#session?.apply({ ...values, source: this.#file ?? (values.model && addressOf(values.model)) });
+    this.#session?.apply({ ...values, source: this.#file ?? (values.model && this.#lazy.addressOf(values.model)) });
   }
 
   #toggle() {

@@ -40,6 +40,8 @@ const MARKUP = `
 <p class="live" aria-live="polite"></p>
 `;
 
+// A number is as wide as four digits, so that nothing beside it moves. The track's grain is black; its shadow has the text's
+// colour, whatever the theme, and only the shadow is in sight.
 const STYLE = `
 :host { display: block; --accent: var(--ddpm-accent, #d8341b); --panel: var(--ddpm-panel, #16181b); --panel-ink: var(--ddpm-panel-ink, #eceae6); }
 :host([hidden]), [hidden] { display: none !important; }
@@ -86,7 +88,7 @@ button { font: inherit; color: inherit; cursor: pointer; }
 
 .controls { display: grid; grid-template: 2.75rem 2.75rem / 1fr auto; align-items: end; gap: .75rem 1rem; padding-top: .75rem; height: 7rem; overflow: hidden; overflow: clip; overflow-clip-margin: 1rem; }
 .readout { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .5rem; font-variant-numeric: tabular-nums; }
-.number { font-size: 2.5rem; font-weight: 700; letter-spacing: -.045em; line-height: 1; }
+.number { min-width: 4ch; font-size: 2.5rem; font-weight: 700; letter-spacing: -.045em; line-height: 1; }
 .unit { font-size: .875rem; }
 .readout.empty, .unusable { visibility: hidden; }
 .buttons { display: flex; }
@@ -100,7 +102,6 @@ button { font: inherit; color: inherit; cursor: pointer; }
 
 .timeline { --computed: 0%; grid-column: 1 / -1; position: relative; height: 2.75rem; padding-top: .25rem; }
 .track { position: relative; height: 1.25rem; overflow: hidden; mask-image: linear-gradient(to right, #000 var(--computed), #0005 var(--computed)); }
-/* The grain is black; its shadow has the text's colour, whatever the theme, and only the shadow is in sight. */
 .track canvas { position: absolute; top: -1.25rem; width: 100%; height: 1.25rem; image-rendering: pixelated; filter: drop-shadow(0 1.25rem 0 currentColor); }
 .ticks { display: block; width: 100%; height: .375rem; margin-top: .1875rem; overflow: visible; }
 .ticks path { stroke: currentColor; stroke-width: 1; opacity: .45; vector-effect: non-scaling-stroke; }
@@ -111,7 +112,8 @@ button { font: inherit; color: inherit; cursor: pointer; }
 .timeline input::-webkit-slider-runnable-track { height: 2.25rem; }
 
 .live { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-@media (max-width: 30rem) { .number { font-size: 2rem; } .error .title { font-size: 1.125rem; } }
+@media (max-width: 30rem) { .readout { flex-direction: column; gap: 0; } .number { font-size: 1.75rem; } .error .title { font-size: 1.125rem; } }
+@media (prefers-reduced-motion: no-preference) { .start { transition: opacity .15s; } }
 `;
 
 let sheet;
