@@ -8,6 +8,8 @@ BINARYEN=132.0.0
 ESBUILD=0.28.2
 # All wasm and JavaScript of a page with the element, gzipped, in bytes: at most 150 KB, and the tests fail above it.
 SIZE_LIMIT=150000
+# And what only the explorable page, or the frame for other hosts, has beside.
+PAGE_LIMIT=10000
 # The second software Vulkan driver that tests use where it is: Chromium's.
 SWIFTSHADER=${SWIFTSHADER:-/usr/lib/chromium/vk_swiftshader_icd.json}
 
@@ -104,7 +106,7 @@ web() {
   fi
   rm -rf dist
   mv target/dist.new dist
-  say "the page is in dist/: $(widget_size) bytes of wasm and JavaScript for the element, gzipped"
+  say "the page is in dist/: $(size_of widget) bytes of wasm and JavaScript for the element, gzipped, and $(size_of page) more for the page"
 }
 
 # The wasm and its JavaScript in the folder $1, smaller; what counts is their gzipped size, so functions are inlined only
@@ -165,13 +167,15 @@ npm_package() {
   cp LICENSE-MIT LICENSE-APACHE "$npm/"
 }
 
-# What a page with the element has to run, gzipped one by one, in bytes: all of dist but the explorable page's own page.js.
-widget_size() {
-  local total=0 file size
+# Gzipped one by one, in bytes: what a page with the element has to run ($1 is widget), or what else there is, the explorable
+# page's own and the frame's (page).
+size_of() {
+  local total=0 file size only=(-not -name page.js -not -name embed.js)
+  [ "$1" = widget ] || only=(-name page.js -o -name embed.js)
   while IFS= read -r file; do
     size=$(gzip -9 -c "$file" | wc -c)
     total=$((total + size))
-  done < <(find dist \( -name '*.js' -o -name '*.wasm' \) -not -path 'dist/npm/*' -not -name page.js)
+  done < <(find dist -path dist/npm -prune -o \( -name '*.js' -o -name '*.wasm' \) \( "${only[@]}" \) -print)
   echo "$total"
 }
 
@@ -231,9 +235,12 @@ run_tests() {
   # A process of its own: bash ignores `set -e` inside a condition.
   if ./build.sh web; then
     local size
-    size=$(widget_size)
+    size=$(size_of widget)
     [ "$size" -le "$SIZE_LIMIT" ] && status=0 || status=1
     count "the element's wasm and JavaScript are $size bytes gzipped, $SIZE_LIMIT allowed" "$status"
+    size=$(size_of page)
+    [ "$size" -le "$PAGE_LIMIT" ] && status=0 || status=1
+    count "the page's own JavaScript is $size bytes gzipped, $PAGE_LIMIT allowed" "$status"
 
     say "browser tests"
     node tests/browser/run.mjs 2>&1 | tee "$log/browser.txt" && status=0 || status=$?

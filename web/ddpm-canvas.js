@@ -109,8 +109,9 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
   /** The pictures, as a PNG enlarged by a whole factor. */
   async toBlob() {
     const session = await this.#needed();
-    const { rgba, width, height } = await session.picture();
-    return this.#lazy.pngBlob(rgba, width, height);
+    const { rgba, count } = await session.picture();
+    const width = columnsOf(count) * session.info.width;
+    return this.#lazy.pngBlob(rgba, width, rgba.length / 4 / width);
   }
 
   /** The kept frames, as an animated GIF. */
@@ -308,7 +309,7 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
   #show() {
     const { state, progress, info } = this;
     const { controls, count, alt, poster } = readAttributes(this);
-    const columns = Math.ceil(Math.sqrt(count));
+    const columns = columnsOf(count);
     this.#part(".frame").style.setProperty("--grid", `${columns} / ${Math.ceil(count / columns)}`);
     const name = alt || describe(count, info);
     this.#part(".frame > canvas").setAttribute("aria-label", name);
@@ -360,6 +361,11 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
       if (file) this.open(file);
     });
   }
+}
+
+/** Columns of a grid of `count` pictures: as square as it can be. */
+function columnsOf(count) {
+  return Math.ceil(Math.sqrt(count));
 }
 
 function describe(count, info) {

@@ -10,7 +10,7 @@ import { ATTRIBUTES } from "./element/attributes.js";
 import "./ddpm-canvas.js";
 
 const EVENTS = ["progress", "load", "step", "complete", "error", "statechange"];
-/** A `step` is posted this often at most, in milliseconds. */
+/** While it plays, a `step` is posted this often at most, in milliseconds. */
 const INTERVAL = 100;
 
 const query = new URLSearchParams(location.search);
@@ -23,7 +23,7 @@ if (parent !== window && origin) {
   for (const type of EVENTS) {
     element.addEventListener(type, ({ detail }) => {
       const now = performance.now();
-      if (type === "step" && now - posted < INTERVAL && detail.t >= 0) return;
+      if (type === "step" && element.state === "playing" && now - posted < INTERVAL) return;
       if (type === "step") posted = now;
       parent.postMessage({ ddpm: type, detail }, origin);
     });

@@ -57,11 +57,13 @@ pub(super) struct Counters {
 pub struct AdapterSummary {
     /// The driver's name for it; browsers may hide it.
     pub name: String,
-    /// Vulkan, Metal, DX12 or WebGPU.
-    pub backend: String,
     /// Whether it computes on the CPU.
     pub cpu: bool,
+    /// Vulkan, Metal, DX12 or WebGPU.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub backend: String,
     /// Driver and version.
+    #[cfg(not(target_arch = "wasm32"))]
     pub driver: String,
     /// Whether timestamps, f16 and subgroups are offered.
     #[cfg(not(target_arch = "wasm32"))]
@@ -76,8 +78,10 @@ impl AdapterSummary {
         let info = adapter.get_info();
         Self {
             name: info.name,
-            backend: format!("{:?}", info.backend),
             cpu: info.device_type == wgpu::DeviceType::Cpu,
+            #[cfg(not(target_arch = "wasm32"))]
+            backend: format!("{:?}", info.backend),
+            #[cfg(not(target_arch = "wasm32"))]
             driver: format!("{} {}", info.driver, info.driver_info).trim_ascii().to_owned(),
             #[cfg(not(target_arch = "wasm32"))]
             features: adapter.features(),

@@ -230,7 +230,7 @@ impl Sampler {
     /// If there are fewer or more.
     pub fn restore(&mut self, words: &[u8], steps_done: u32) {
         let bytes = self.view_bytes() as usize;
-        assert_eq!(words.len(), 3 * bytes, "three views");
+        assert!(words.len() == 3 * bytes, "three views");
         for (view, words) in self.views().into_iter().zip(words.chunks_exact(bytes)) {
             self.gpu.write(view, words);
         }

@@ -142,6 +142,10 @@ impl Player {
         self.view = View::named(&options.view)?;
         self.chain = None;
         let lost = self.lost.take();
+        if let (Some(seed), None) = (options.resume, &lost) {
+            // Nothing to go on from: that seed's own chain.
+            options.sampler.seed = seed;
+        }
         let checkpoint = self.checkpoint.as_ref().ok_or_else(|| Error::input("no model is loaded"))?;
         let classes = checkpoint.unet.num_class_embeds.is_some();
         if !classes {
@@ -274,7 +278,7 @@ impl Player {
     }
 
     /// Draws the present frame again.
-    pub fn draw(&mut self) {
+    fn draw(&mut self) {
         if let Some(chain) = &self.chain {
             // Before the first step there is no prediction yet: the noise itself is shown.
             let view = if chain.sampler.steps_done() == 0 { View { ix: 0, gain: 1.0 } } else { self.view };
@@ -306,16 +310,6 @@ impl Player {
     /// Steps done at each kept frame, ascending.
     pub fn kept(&self) -> Vec<u32> {
         self.chain.as_ref().map_or_else(Vec::new, |chain| chain.frames.kept().to_vec())
-    }
-
-    /// Pictures a row.
-    pub fn columns(&self) -> u32 {
-        self.screen.columns()
-    }
-
-    /// Rows of pictures.
-    pub fn rows(&self) -> u32 {
-        self.screen.rows()
     }
 
     /// The shown grid at the pictures' own resolution: RGBA, row-major.

@@ -75,10 +75,12 @@ export const cases = [
         await page.evaluate(() => (document.querySelector("ddpm-canvas").seed = 8));
         await page.until("the branch", () => document.querySelector("ddpm-canvas").branchedAt !== null);
         await page.evaluate(() => document.querySelector("ddpm-canvas").step());
-        await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 300)));
+        // Until what was submitted is done, and with it the copy to go on from.
+        await valuesOf(page);
         if (loss) {
           await lose(page);
           await page.until("the loss", () => window.errors.length > 0 && document.querySelector("ddpm-canvas").state === "paused");
+          context.note(`went on from step ${(await progressOf(page)).stepsDone}`);
         }
         await page.evaluate(() => document.querySelector("ddpm-canvas").play());
         await untilState(page, "complete", 120);

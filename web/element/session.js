@@ -47,6 +47,7 @@ export class Session {
   #view;
   #speed;
   #most = Infinity;
+  #count = 0;
   #resumes = false;
   #losses = 0;
   #wantsPlay = false;
@@ -133,13 +134,9 @@ export class Session {
     this.#scrubbing = value;
   }
 
-  /** The grid: `{rgba, width, height}`. */
-  async picture() {
-    return this.#exclusively(async (player) => {
-      const rgba = await player.picture();
-      const width = player.columns() * this.info.width;
-      return { rgba, width, height: rgba.length / 4 / width };
-    });
+  /** The grid's pixels, and of how many pictures: `{rgba, count}`. */
+  picture() {
+    return this.#exclusively(async (player) => ({ rgba: await player.picture(), count: this.#count }));
   }
 
   /** The kept frames as an animated GIF's bytes. */
@@ -306,10 +303,11 @@ export class Session {
       return;
     }
     this.#chain = chainOf(wish);
+    this.#count = count;
+    this.#seed = resume ?? seed;
     // A branched chain that could not be resumed is the new seed's own.
     const began = this.#player.steps_done() === 0;
-    this.#firstSeed = seed;
-    this.#seed = resume ?? seed;
+    this.#firstSeed = began ? this.#seed : seed;
     this.#view = view;
     this.#speed = speed;
     if (!resumes || began) this.branchedAt = null;

@@ -64,7 +64,7 @@ button { font: inherit; color: inherit; cursor: pointer; }
 .notice { position: absolute; inset: 0 0 auto; padding: .6rem .8rem; font-size: .8125rem; background: color-mix(in srgb, var(--panel) 82%, transparent); }
 
 .status { position: absolute; inset: auto 0 0; padding: 1rem; background: color-mix(in srgb, var(--panel) 82%, transparent); }
-.status p { display: flex; justify-content: space-between; gap: 1rem; font-size: .875rem; font-variant-numeric: tabular-nums; }
+.status p { display: grid; grid-template-columns: 1fr 8.5em; gap: 1rem; font-size: .875rem; font-variant-numeric: tabular-nums; }
 .bar { appearance: none; display: block; width: 100%; height: 3px; margin-top: .6rem; border: 0; background: #ffffff2e; }
 .bar::-webkit-progress-bar { background: transparent; }
 .bar::-webkit-progress-value { background: var(--accent); }

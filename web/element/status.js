@@ -1,6 +1,6 @@
 /** What lies over the canvas: load and compile progress, notices, errors, and the recorded film where nothing can be computed. */
 
-import { wordsFor } from "./errors.js";
+import { wordsFor } from "./words.js";
 
 const PHASES = {
   model: "Fetching the model",

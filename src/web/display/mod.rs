@@ -127,14 +127,6 @@ impl Screen {
         Ok(())
     }
 
-    pub(super) fn columns(&self) -> u32 {
-        self.params.columns
-    }
-
-    pub(super) fn rows(&self) -> u32 {
-        self.params.samples.div_ceil(self.params.columns)
-    }
-
     /// Draws the pictures in `values`, times `gain`.
     ///
     /// # Errors
