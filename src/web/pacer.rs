@@ -63,7 +63,9 @@ impl Pacer {
         let since = (now_ms - self.last_tick_ms).clamp(0.0, 250.0);
         self.last_tick_ms = now_ms;
         let per_submission = (self.rate * f64::from(sharing) * SUBMISSION_MS).clamp(1.0, 64.0);
-        let most = if per_submission > 1.0 { MANY_IN_FLIGHT } else { FEW_IN_FLIGHT };
+        // Where chains share the device it is one limit for all, or those with the higher one would take every turn.
+        let many = per_submission > 1.0 || sharing > 1;
+        let most = if many { MANY_IN_FLIGHT } else { FEW_IN_FLIGHT };
         if self.limit > 0.0 {
             self.allowance = (self.allowance + since * self.limit / 1000.0).min(per_submission.max(1.0));
             if self.allowance < 1.0 {
