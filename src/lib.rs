@@ -16,7 +16,8 @@
 //!    graph into a plan, [`ops::TrainingNetwork`] into one there and one back
 //! 5. [`checkpoint`]: Hugging Face diffusers folders and single files, read and written
 //! 6. [`sampler`]: Algorithm 2, DDIM both ways and Langevin dynamics on the GPU, from noise or from pictures; [`train`]:
-//!    Algorithm 1; [`eval`]: the variational bound; [`picture`] and [`film`]: what people look at
+//!    Algorithm 1; [`eval`]: the variational bound; [`picture`] and [`film`]: what people look at; [`self_test`]: whether an
+//!    adapter computes what it should
 //! 7. `web` (the page's `Player`, wasm only) and the command line `ddpm` (native only)
 //!
 //! Who knows the paper, or the reference code, finds each equation, figure and method in [`equations`].
@@ -66,6 +67,7 @@ pub mod picture;
 pub mod rng;
 pub mod sampler;
 pub mod schedule;
+pub mod self_test;
 pub mod spec;
 pub mod train;
 #[cfg(target_arch = "wasm32")]

@@ -259,6 +259,27 @@ impl Sampler {
         Ok(to_channels_first(&self.picture_tensor, &values))
     }
 
+    /// Puts [`Self::views`] in place, one after the other in `words`, as they were after `steps_done` steps of a chain
+    /// like this one.
+    ///
+    /// # Panics
+    /// If there are fewer or more.
+    pub fn restore(&mut self, words: &[u8], steps_done: u32) {
+        let bytes = self.view_bytes() as usize;
+        assert!(words.len() == 3 * bytes, "three views");
+        for (view, words) in self.views().into_iter().zip(words.chunks_exact(bytes)) {
+            self.gpu.write(view, words);
+        }
+        for copy in 1..self.picture.copies {
+            self.gpu.queue().write_buffer(
+                self.network_x.raw(),
+                u64::from(copy) * self.view_bytes(),
+                &words[..bytes],
+            );
+        }
+        self.set_position(steps_done);
+    }
+
     /// Puts x_t (`[count, C, H, W]`) in place, as it is after `steps_done` steps.
     ///
     /// # Errors

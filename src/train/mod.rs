@@ -320,7 +320,7 @@ impl Trainer {
             let shape = shapes[name.as_str()].clone();
             (name, (shape, values))
         });
-        let weights = Weights::from_f32(tensors.collect()).map_err(|error| {
+        let weights = Weights::from_f32(tensors).map_err(|error| {
             error.within(format!("after {} steps training has diverged", self.steps_done))
         })?;
         Ok(Checkpoint { weights, ..self.checkpoint.clone() })

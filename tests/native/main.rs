@@ -29,6 +29,7 @@ mod normality;
 mod rng;
 mod sampling;
 mod schedule;
+mod self_test;
 mod shaders;
 mod steps;
 mod train;
