@@ -20,7 +20,6 @@ const SAMPLES: usize = 12;
 const TOLERANCE: f32 = 1e-4;
 
 /// x_t at [`SelfTest::place`] after [`STEPS`] steps, by [`SelfTest::known`]: a test computes them in f64.
-#[expect(clippy::excessive_precision)]
 static KNOWN: [[f32; SAMPLES]; 4] = [
     [
         1.2628499,
