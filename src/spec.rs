@@ -151,7 +151,7 @@ pub enum VarianceType {
 }
 
 impl VarianceType {
-    /// Whether the network says the variance, in outputs of its own.
+    /// Whether the network says it, in as many outputs again.
     pub fn is_learned(self) -> bool {
         matches!(self, Self::Learned | Self::LearnedRange)
     }
@@ -179,6 +179,13 @@ pub struct DiffusionSpec {
     pub steps_offset: u32,
 }
 
+impl DiffusionSpec {
+    /// Channels of the network's output for `channels` of x_t: a learned variance has as many again.
+    pub fn outputs(&self, channels: u32) -> u32 {
+        if self.variance_type.is_learned() { 2 * channels } else { channels }
+    }
+}
+
 impl Default for DiffusionSpec {
     /// The paper's: T = 1000, β linear from 1e-4 to 0.02, ε predicted, σ² = β, clipped.
     fn default() -> Self {
@@ -195,6 +202,31 @@ impl Default for DiffusionSpec {
     }
 }
 
+/// What training minimises, as in `GaussianDiffusion.training_losses` of guided-diffusion. Everything is a mean over the
+/// elements of a picture; `vb` is the term of the variational bound at the drawn t, in bits per dimension (arXiv 2006.11239
+/// eq. 5), with nothing clipped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossType {
+    /// `mse`: (target − o)², the simple loss (eq. 14), the target by the [`PredictionType`]. A learned variance adds `vb`, whose
+    /// gradient stops at the mean: the variance alone learns from it.
+    #[default]
+    Mse,
+    /// `rescaled_mse`: the same with `vb`·T/1000, the hybrid loss of arXiv 2102.09672 eq. 16. With a fixed variance it is `mse`.
+    RescaledMse,
+    /// `kl`: `vb`, of which both the mean and a learned variance learn.
+    Kl,
+    /// `rescaled_kl`: `vb`·T, an estimate of the whole bound but for its constant L_T.
+    RescaledKl,
+}
+
+impl LossType {
+    /// Whether a squared error is a part of it, rather than the bound being all.
+    pub fn has_mse(self) -> bool {
+        matches!(self, Self::Mse | Self::RescaledMse)
+    }
+}
+
 /// How the learning rate goes on after the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -205,7 +237,7 @@ pub enum LearningRateSchedule {
     Cosine,
 }
 
-/// A training run: Adam, clipping and the moving average; the data are the caller's.
+/// A training run: the loss, Adam, clipping and the moving average; the data are the caller's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainSpec {
@@ -217,6 +249,12 @@ pub struct TrainSpec {
     /// `config.toml`, 0 or none is to be chosen.
     #[serde(default)]
     pub micro_batch: u32,
+    /// What is minimised.
+    pub loss: LossType,
+    /// γ of min-SNR-γ weighting (arXiv 2303.09556): the squared error of x̂_0 counts min(SNR, γ) times, SNR = ᾱ_t / (1 − ᾱ_t),
+    /// whatever is predicted. In `config.toml`, 0 is none: what is predicted counts once.
+    #[serde(with = "zero_is_none")]
+    pub min_snr_gamma: Option<f64>,
     /// The learning rate after the warm-up.
     pub learning_rate: f64,
     /// How it goes on.
@@ -253,6 +291,8 @@ impl Default for TrainSpec {
             steps: 800_000,
             batch_size: 128,
             micro_batch: 128,
+            loss: LossType::Mse,
+            min_snr_gamma: None,
             learning_rate: 2e-4,
             schedule: LearningRateSchedule::Constant,
             warmup_steps: 5000,

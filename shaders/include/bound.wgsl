@@ -30,10 +30,14 @@ struct Level {
 
 // centred = x − mean. Beyond ±30 nothing is left of either side, and the cube of it stays finite whatever the scale.
 fn level_of(centred: f32, log_scale: f32) -> Level {
-    let inverse_scale = min(exp(-log_scale), 1e30);
-    let upper = clamp(inverse_scale * (centred + HALF_LEVEL), -30.0, 30.0);
-    let lower = clamp(inverse_scale * (centred - HALF_LEVEL), -30.0, 30.0);
-    return Level(upper, lower, inverse_scale * 2.0 * HALF_LEVEL);
+    let inverse = inverse_scale(log_scale);
+    let upper = clamp(inverse * (centred + HALF_LEVEL), -30.0, 30.0);
+    let lower = clamp(inverse * (centred - HALF_LEVEL), -30.0, 30.0);
+    return Level(upper, lower, inverse * 2.0 * HALF_LEVEL);
+}
+
+fn inverse_scale(log_scale: f32) -> f32 {
+    return min(exp(-log_scale), 1e30);
 }
 
 // ln of the probability that N(mean, e^{2·log_scale}) gives the level that x is; the first and the last are open.
@@ -54,15 +58,19 @@ fn discretized_gaussian_log_likelihood(x: f32, mean: f32, log_scale: f32) -> f32
     return max(log_probability, LEAST_LOG_PROBABILITY);
 }
 
+// √(8/π).
+const CDF_SLOPE: f32 = 1.5957691216057308;
+const CDF_CUBE: f32 = 0.044715;
+
 // √(8/π)·(z + 0.044715·z³).
 fn cdf_logit(z: f32) -> f32 {
-    return 1.5957691216057308 * (z + 0.044715 * z * z * z);
+    return CDF_SLOPE * (z + CDF_CUBE * z * z * z);
 }
 
 // cdf_logit(upper) − cdf_logit(lower).
 fn logit_width(level: Level) -> f32 {
     let squares = level.upper * level.upper + level.upper * level.lower + level.lower * level.lower;
-    return 1.5957691216057308 * level.width * (1.0 + 0.044715 * squares);
+    return CDF_SLOPE * level.width * (1.0 + CDF_CUBE * squares);
 }
 
 // ln(1 / (1 + e^{−x})).

@@ -1,5 +1,6 @@
 //! Files that are either whole or not there: write beside, fsync, rename.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,22 @@ use crate::error::{Error, Result};
 /// If it cannot be written; then whatever was there still is, and nothing is left beside it.
 pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     Staged::new(path.as_ref(), bytes)?.commit()
+}
+
+/// Whether `name` is of a file that [`write()`] began and did not come to rename, because it was killed.
+pub fn is_leftover(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with('.') && name.ends_with(".tmp")
+}
+
+/// Removes such files from `folder`.
+pub fn remove_leftovers(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if is_leftover(&entry.file_name()) {
+            // What cannot be removed is of no harm.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Writes several files, and only when all are on the disk gives them their names.
@@ -41,7 +58,7 @@ impl<'a> Staged<'a> {
             return Err(Error::load(format!("{}: expected a file to write, found a folder", path.display())));
         }
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let mut beside = std::ffi::OsString::from(".");
+        let mut beside = OsString::from(".");
         beside.push(name);
         beside.push(format!(".{}-{number}.tmp", std::process::id()));
         let beside = path.with_file_name(beside);

@@ -61,15 +61,7 @@ impl Checkpoint {
     /// # Errors
     /// If it has not.
     pub fn check_outputs(&self) -> Result<()> {
-        let (channels, outputs) = (self.unet.in_channels, self.unet.out_channels);
-        let learned = self.diffusion.variance_type.is_learned();
-        if learned == (outputs == 2 * channels) {
-            return Ok(());
-        }
-        Err(Error::unsupported(format!(
-            "{outputs} outputs for {channels} channels do not fit variance_type {:?}",
-            self.diffusion.variance_type
-        )))
+        self.diffusion.check_outputs(&self.unet)
     }
 
     /// Reads a single packed file.

@@ -15,7 +15,7 @@ use super::DIFFUSERS_VERSION;
 use super::json::{Fields, parse_object};
 use crate::error::{Error, Result, decimal};
 use crate::schedule::{MAX_TIMESTEPS, betas};
-use crate::spec::{BetaSchedule, DiffusionSpec, PredictionType, VarianceType};
+use crate::spec::{BetaSchedule, DiffusionSpec, PredictionType, UNetSpec, VarianceType};
 
 /// Names a schedule that diffusers does not know, beside the `trained_betas` by which it follows it all the same.
 /// (diffusers ignores keys that begin with an underscore.)
@@ -114,6 +114,24 @@ impl DiffusionSpec {
                 betas(self)?.iter().map(|beta| (*beta as f32).to_string().parse::<f64>().ok()).collect();
         }
         Ok(config)
+    }
+
+    /// Checks that `network` has the outputs that this process reads: as many as channels, or twice that where the variance is
+    /// learned.
+    ///
+    /// # Errors
+    /// If it has not.
+    pub fn check_outputs(&self, network: &UNetSpec) -> Result<()> {
+        let expected = self.outputs(network.in_channels);
+        if network.out_channels == expected {
+            return Ok(());
+        }
+        Err(Error::unsupported(format!(
+            "out_channels: expected {expected}, as {} channels have {} a learned variance, found {}",
+            network.in_channels,
+            if self.variance_type.is_learned() { "with" } else { "without" },
+            network.out_channels
+        )))
     }
 
     /// Checks that the numbers make sense, without computing the tables.

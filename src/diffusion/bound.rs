@@ -119,7 +119,7 @@ fn mean_bits(nats: impl ExactSizeIterator<Item = f64>) -> f64 {
     nats.sum::<f64>() / n / LN_2
 }
 
-fn mean_squared_error(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn mean_squared_error(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len(), "slices of one sample");
     a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / a.len() as f64
 }

@@ -4,9 +4,11 @@
 //! [`Evaluator`] computes terms on the GPU, [`Strata`] says at which t, and [`BoundTable`] collects them and says what they
 //! come to.
 
+mod neighbours;
 mod strata;
 mod table;
 
+pub use neighbours::{Neighbour, nearest};
 pub use strata::Strata;
 pub use table::{BoundTable, Estimate, RatePoint, Term};
 
@@ -52,6 +54,7 @@ impl Evaluator {
             stride: tensor.quads() * 4,
             samples: batch,
             copies: 1,
+            shared_noise: false,
         };
         // The bound is the full chain's, wherever a respaced one would begin.
         let spec = DiffusionSpec { steps_offset: 0, ..checkpoint.diffusion.clone() };
@@ -120,7 +123,7 @@ impl Evaluator {
         let tensor = self.network.input_tensor();
         let elements = (tensor.pixels() * tensor.channels()) as usize;
         let (count, batch) = (x_start.len() / elements, self.batch() as usize);
-        if x_start.len() % elements != 0 || count == 0 || count > batch {
+        if !x_start.len().is_multiple_of(elements) || count == 0 || count > batch {
             return Err(Error::input(format!(
                 "expected 1 to {batch} pictures of {elements} elements, found {} elements",
                 x_start.len()

@@ -7,7 +7,8 @@ use crate::rng::{Stream, word_block};
 
 /// Ranges of t, together 0 to T − 1; a term stands for all of its range.
 ///
-/// t = 0, the decoder's, always has a range of its own: it is unlike its neighbours.
+/// t = 0, the decoder's, always has a range of its own, and the others grow with t by a factor, for so the terms fall: most
+/// of the bound is at small t.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Strata {
     ranges: Vec<Range<u32>>,
@@ -19,7 +20,7 @@ impl Strata {
         Self { ranges: (0..num_timesteps).map(|t| t..t + 1).collect() }
     }
 
-    /// `count` ranges: t = 0, and others as even as can be.
+    /// `count` ranges: t = 0, and others each as many times longer than the one before as whole numbers let them.
     ///
     /// # Errors
     /// If `count` is not 2 to T.
@@ -30,8 +31,15 @@ impl Strata {
         if !(2..num_timesteps).contains(&count) {
             return Err(Error::input(format!("timesteps: expected 2 to {num_timesteps}, found {count}")));
         }
-        let edge = |i: u32| 1 + (u64::from(i) * u64::from(num_timesteps - 1) / u64::from(count - 1)) as u32;
-        let rest = (0..count - 1).map(|i| edge(i)..edge(i + 1));
+        let mut edge = 1;
+        let rest = (1..count).rev().map(|left| {
+            let factor = (f64::from(num_timesteps) / f64::from(edge)).powf(f64::from(left).recip());
+            // Each later range wants one t at least.
+            let next = ((f64::from(edge) * factor).round() as u32).clamp(edge + 1, num_timesteps + 1 - left);
+            let range = edge..next;
+            edge = next;
+            range
+        });
         Ok(Self { ranges: std::iter::once(0..1).chain(rest).collect() })
     }
 

@@ -22,9 +22,11 @@ pub mod draw_timesteps;
 mod dropout;
 pub mod gradient_norm;
 mod group_norm;
+pub mod guided_step;
+pub mod inpaint;
 mod linear;
 pub mod matmul;
-pub mod mse;
+mod mean_loss;
 mod network;
 pub mod normals;
 pub mod p_sample;
@@ -35,6 +37,7 @@ pub mod store;
 mod sum_partials;
 mod timestep_embedding;
 mod training;
+pub mod training_loss;
 
 pub use network::{Network, to_channels_first, to_channels_last};
 pub use training::{TrainingNetwork, TrainingOptions};
@@ -66,17 +69,20 @@ pub static SHADERS: &[&Shader] = &[
     &group_norm::GROUP_NORM,
     &group_norm::GROUP_NORM_GRADIENT,
     &group_norm::GROUP_NORM_PARAMETERS,
+    &guided_step::GUIDED_STEP,
+    &inpaint::INPAINT,
     &linear::LINEAR,
     &linear::LINEAR_GRADIENT,
     &matmul::MATMUL,
     &matmul::MATMUL_TEXEL,
-    &mse::MSE,
+    &mean_loss::MEAN_LOSS,
     &normals::NORMALS,
     &p_sample::P_SAMPLE,
     &q_sample::Q_SAMPLE,
     &softmax::SOFTMAX,
     &sum_partials::SUM_PARTIALS,
     &timestep_embedding::TIMESTEP_EMBEDDING,
+    &training_loss::TRAINING_LOSS,
 ];
 
 /// The kernels that [`Network::new`] needs for `graph` under `tile`: to be compiled one at a time before it.

@@ -2,22 +2,11 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
-use crate::spec::{PredictionType, TrainSpec};
+use crate::spec::TrainSpec;
 
 /// Checks that `checkpoint` can be trained by `spec`.
 pub(super) fn check(spec: &TrainSpec, checkpoint: &Checkpoint) -> Result<()> {
-    if checkpoint.diffusion.prediction_type != PredictionType::Epsilon {
-        let found = checkpoint.diffusion.prediction_type;
-        return Err(Error::unsupported(format!(
-            "training: expected a network that predicts epsilon, found {found:?}"
-        )));
-    }
-    if checkpoint.unet.out_channels != checkpoint.unet.in_channels {
-        return Err(Error::unsupported(format!(
-            "out_channels: expected {}, as a learned variance is not trained here, found {}",
-            checkpoint.unet.in_channels, checkpoint.unet.out_channels
-        )));
-    }
+    checkpoint.check_outputs()?;
     spec.validate()
 }
 
@@ -52,6 +41,15 @@ impl TrainSpec {
         for (what, value) in sizes.into_iter().chain(self.max_grad_norm.map(|norm| ("gradient norm", norm))) {
             if !(value.is_finite() && value >= 0.0) {
                 return refused(what, "a number that is not negative", value.to_string());
+            }
+        }
+        if let Some(gamma) = self.min_snr_gamma {
+            if !(gamma.is_finite() && gamma > 0.0) {
+                return refused("min_snr_gamma", "a number above 0", gamma.to_string());
+            }
+            if !self.loss.has_mse() {
+                let found = format!("min_snr_gamma {gamma} with the variational bound alone");
+                return refused("loss", "mse or rescaled_mse, whose squared error it weights", found);
             }
         }
         Ok(())

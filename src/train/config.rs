@@ -170,13 +170,7 @@ impl RunConfig {
                 "num_class_embeds: expected none without classes to train with, found some",
             ));
         }
-        if self.network.out_channels != self.network.in_channels {
-            return Err(Error::unsupported(format!(
-                "out_channels: expected {}, as a learned variance is not trained here, found {}",
-                self.network.in_channels, self.network.out_channels
-            )));
-        }
-        Ok(())
+        self.diffusion.check_outputs(&self.network)
     }
 
     /// How the pictures of `split` are read.

@@ -9,6 +9,7 @@ mod check;
 mod config;
 mod initial;
 mod memory;
+mod micro_batch;
 mod preset;
 mod state;
 #[cfg(not(target_arch = "wasm32"))]
@@ -23,21 +24,19 @@ pub use state::{TENSORS, TrainState};
 #[cfg(not(target_arch = "wasm32"))]
 pub use state_file::{SavedState, StateOrigin};
 
+use micro_batch::{Buffers, Pass};
+
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, GpuContext, Pace, Plan, Recorder};
 use crate::graph::{Graph, unet};
 use crate::ops::adam::{Adam, AdamStep};
-use crate::ops::chain::{Chain, Picture};
-use crate::ops::mse::LossBuffers;
-use crate::ops::q_sample::ForwardBuffers;
+use crate::ops::chain::Chain;
 use crate::ops::store::{Array, ParameterStore};
-use crate::ops::{
-    TrainingNetwork, TrainingOptions, adam, advance_training, draw_timesteps, gradient_norm, mse, q_sample,
-    to_channels_last,
-};
+use crate::ops::training_loss::Loss;
+use crate::ops::{TrainingNetwork, TrainingOptions, adam, advance_training, gradient_norm, to_channels_last};
 use crate::schedule::Schedule;
-use crate::spec::TrainSpec;
+use crate::spec::{DiffusionSpec, LossType, TrainSpec, VarianceType};
 
 /// Steps whose loss and gradient norm are on the GPU until they are read; the oldest are overwritten.
 pub const LOSS_SLOTS: u32 = 256;
@@ -56,7 +55,7 @@ pub struct TrainBatch<'a> {
 pub struct StepLoss {
     /// The step, 0 for the first.
     pub step: u32,
-    /// Mean squared error over all elements of the batch (arXiv 2006.11239, eq. 14).
+    /// What was minimised ([`TrainSpec::loss`], weighted by [`TrainSpec::min_snr_gamma`]), a mean over all elements of the batch.
     pub loss: f32,
     /// ‖∂loss / ∂θ‖ over all parameters.
     pub grad_norm: f32,
@@ -109,18 +108,38 @@ impl Trainer {
         let schedule = Schedule::new(&checkpoint.diffusion)?;
         let coefficients = gpu.buffer_with("coefficients", &schedule.forward_coefficients())?;
 
-        let buffers = Buffers { x_start: &x_start, noise: &noise, coefficients: &coefficients };
-        let num_timesteps = checkpoint.diffusion.num_timesteps;
-        let record = |passes: [&Plan; 2], chain: &Buffer, losses: &Buffer, batch: u32, ends_step: bool| {
-            micro_batch(gpu, &network, &buffers, passes, [chain, losses], [batch, num_timesteps], ends_step)
+        let sample_losses = gpu.buffer("losses of samples", 2 * u64::from(spec.micro_batch))?;
+        let buffers = Buffers {
+            x_start: &x_start,
+            noise: &noise,
+            coefficients: &coefficients,
+            sample_losses: &sample_losses,
+            num_timesteps: checkpoint.diffusion.num_timesteps,
         };
-        let micro_plan =
-            record([&network.forward, &network.backward], &chain, &losses, spec.batch_size, false)?;
+        let record = |pass: &Pass<'_>| micro_batch::record(gpu, &network, &buffers, pass);
+        let micro_plan = record(&Pass {
+            forward: &network.forward,
+            backward: &network.backward,
+            loss: &Loss::new(gpu, &checkpoint.diffusion, spec.loss, spec.min_snr_gamma)?,
+            chain: &chain,
+            losses: &losses,
+            batch: spec.batch_size,
+            ends_step: false,
+        })?;
         let validation = {
             let chain = gpu.buffer("validation chain", 4)?;
             let losses = gpu.buffer("validation losses", slots)?;
-            let nothing = Plan::default();
-            let plan = record([&network.evaluation, &nothing], &chain, &losses, spec.micro_batch, true)?;
+            let mean_alone =
+                DiffusionSpec { variance_type: VarianceType::FixedSmall, ..checkpoint.diffusion.clone() };
+            let plan = record(&Pass {
+                forward: &network.evaluation,
+                backward: &Plan::default(),
+                loss: &Loss::new(gpu, &mean_alone, LossType::Mse, None)?,
+                chain: &chain,
+                losses: &losses,
+                batch: spec.micro_batch,
+                ends_step: true,
+            })?;
             Validation { plan, chain, losses }
         };
 
@@ -162,7 +181,7 @@ impl Trainer {
     }
 
     /// Algorithm 1 (arXiv 2006.11239) for one batch: t ~ Uniform, ε ~ N(0, I), x_t = √ᾱ_t x_0 + √(1 − ᾱ_t) ε, then a step down
-    /// the gradient of ‖ε − ε_θ(x_t, t)‖². Returns when the GPU has at most two submissions to go.
+    /// the gradient of [`TrainSpec::loss`], by default ‖ε − ε_θ(x_t, t)‖². Returns when the GPU has at most two submissions to go.
     ///
     /// # Errors
     /// If the batch is not of the right size or labels are missing.
@@ -219,8 +238,9 @@ impl Trainer {
         }
     }
 
-    /// The loss of the parameters as they are now over micro-batches of pictures, without dropout; the same t and ε at every
-    /// call. Awaits the device: not for every step.
+    /// The mean squared error of what the parameters as they are now predict, over micro-batches of pictures, without dropout;
+    /// the same t and ε at every call. Whatever the loss of training, it is that of [`LossType::Mse`] without weights and without
+    /// the variance, so that runs can be compared whose prediction type is the same. Awaits the device: not for every step.
     ///
     /// # Errors
     /// If a batch is not a micro-batch, there is none or too many, or the device is lost.
@@ -347,54 +367,4 @@ fn adam_settings(spec: &TrainSpec) -> Adam {
         rate2: (1.0 - spec.beta2) as f32,
         ..Adam::default()
     }
-}
-
-struct Buffers<'a> {
-    x_start: &'a Buffer,
-    noise: &'a Buffer,
-    coefficients: &'a Buffer,
-}
-
-/// Draws t and ε, and plays the passes with the loss between them; then the chain goes on by a micro-batch.
-fn micro_batch(
-    gpu: &GpuContext,
-    network: &TrainingNetwork,
-    buffers: &Buffers<'_>,
-    [forward, backward]: [&Plan; 2],
-    [chain, losses]: [&Buffer; 2],
-    [batch, num_timesteps]: [u32; 2],
-    ends_step: bool,
-) -> Result<Plan> {
-    let tensor = network.input_tensor();
-    let samples = network.batch();
-    let picture = Picture {
-        plane: tensor.pixels(),
-        channels: tensor.channels(),
-        stride: tensor.quads() * 4,
-        samples,
-        copies: 1,
-    };
-    let mut rec = Recorder::new(gpu);
-    draw_timesteps::record(&mut rec, samples, num_timesteps, chain, &network.timesteps)?;
-    let noised = ForwardBuffers {
-        chain,
-        x_start: buffers.x_start,
-        timesteps: &network.timesteps,
-        coefficients: buffers.coefficients,
-        x_t: &network.x,
-        noise: buffers.noise,
-    };
-    q_sample::record(&mut rec, &picture, &noised)?;
-    let before = rec.take();
-    let loss = LossBuffers {
-        chain,
-        output: &network.output,
-        wanted: buffers.noise,
-        d_output: &network.d_output,
-        losses,
-    };
-    mse::record(&mut rec, gpu, [samples, batch], [network.output_tensor(), tensor], &loss)?;
-    let between = rec.take();
-    advance_training::record(&mut rec, samples, ends_step, chain, losses)?;
-    Ok(before.then(forward.clone()).then(between).then(backward.clone()).then(rec.finish()))
 }

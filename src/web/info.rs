@@ -73,6 +73,8 @@ pub(super) fn start_options(options: &JsValue) -> Result<StartOptions> {
             steps: whole("steps", 1000)?,
             conditioning: Conditioning { label, guidance: number("guidance") },
             size: None,
+            shared_noise: false,
+            resample: 1,
         },
         view: text("view", "x_t"),
         speed: number("speed").unwrap_or(0.0),

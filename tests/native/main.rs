@@ -27,6 +27,7 @@ mod layers;
 mod noise;
 mod normality;
 mod rng;
+mod sampling;
 mod schedule;
 mod self_test;
 mod shaders;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use ddpm::gpu::{Binding, ParamsLayout, Shader, assemble};
 use ddpm::ops::SHADERS;
 use ddpm::ops::chain::{Chain, StepCoefficients};
+use ddpm::ops::training_loss::LossCoefficients;
 use naga::proc::Layouter;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{
@@ -270,10 +271,21 @@ fn structs_in_memory_are_what_rust_believes() {
         sigma,
         min_log_variance,
         max_log_variance,
+        noise_t,
     });
-    let shader = SHADERS.iter().find(|shader| shader.name == "p_sample").expect("a shader of the chain");
-    let (module, _) = validated(shader.name, &assemble(shader, &[])).unwrap_or_else(|e| panic!("{e}"));
-    for layout in [chain, step] {
+    let loss = layout_of!(LossCoefficients {
+        target_of_x_start,
+        target_of_noise,
+        mse_weight,
+        mean_of_output,
+        log_variance,
+        log_variance_excess,
+        log_variance_of_output,
+        pad,
+    });
+    for (shader, layout) in [("p_sample", chain), ("p_sample", step), ("training_loss", loss)] {
+        let shader = SHADERS.iter().find(|other| other.name == shader).expect(shader);
+        let (module, _) = validated(shader.name, &assemble(shader, &[])).unwrap_or_else(|e| panic!("{e}"));
         let structs = || module.types.iter().filter_map(|(ty, _)| StructLayout::of(&module, ty));
         assert!(structs().any(|found| found.is(&layout)), "{layout:?}");
         for wrong in

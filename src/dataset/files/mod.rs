@@ -21,12 +21,14 @@ mod folder;
 mod idx;
 mod places;
 mod raw;
+mod single;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 pub use decode::decode;
+pub use single::PictureFile;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
 //! The mathematics of diffusion against the reference code's `GaussianDiffusion` and diffusers' schedulers.
 
 pub mod bound;
+mod loss;
 
 use std::collections::BTreeSet;
 

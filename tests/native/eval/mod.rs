@@ -1,5 +1,6 @@
 //! The variational bound on the GPU, and what is made of its terms.
 
 mod bound;
+mod neighbours;
 mod table;
 mod whole;

@@ -65,7 +65,7 @@ fn a_term_is_the_networks_and_the_same_in_every_batch() {
         }
         for rows in [&alone, &together] {
             let name = format!("picture {i}");
-            let found = |of: fn(&Term) -> f32| rows[i].iter().map(|term| of(term)).collect::<Vec<f32>>();
+            let found = |of: fn(&Term) -> f32| rows[i].iter().map(of).collect::<Vec<f32>>();
             let wanted: Vec<f64> = want.iter().map(|term| term.vb).collect();
             assert_close(&format!("{name}, vb"), &found(|term| term.vb), &wanted, 1e-4);
             let wanted: Vec<f64> = want.iter().map(|term| term.xstart_mse).collect();

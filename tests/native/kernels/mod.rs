@@ -13,6 +13,7 @@ mod matmul;
 mod operand;
 mod softmax;
 mod timestep_embedding;
+pub mod training_loss;
 
 use ddpm::gpu::{GpuContext, Tile};
 use ddpm::graph::{Graph, Tensor};

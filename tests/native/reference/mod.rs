@@ -17,6 +17,7 @@ mod linear;
 pub mod mse;
 pub mod random;
 mod timestep_embedding;
+pub mod training_loss;
 
 use std::ops::Range;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ddpm::dataset::Dataset;
 use ddpm::dataset::files::Source;
-use ddpm::spec::{BetaSchedule, LearningRateSchedule, TrainSpec};
+use ddpm::spec::{BetaSchedule, LearningRateSchedule, LossType, PredictionType, TrainSpec, VarianceType};
 use ddpm::train::{DataConfig, OutputConfig, Preset, RunConfig};
 
 use crate::refusal::assert_refused;
@@ -28,10 +28,14 @@ fn unusual() -> RunConfig {
     config.network.num_class_embeds = Some(4);
     config.diffusion.beta_schedule = BetaSchedule::SquaredCosCapV2;
     config.diffusion.num_timesteps = 500;
+    config.diffusion.prediction_type = PredictionType::PreviousX;
+    config.diffusion.variance_type = VarianceType::FixedSmall;
     config.training = TrainSpec {
         steps: 123,
         batch_size: 12,
         micro_batch: 4,
+        loss: LossType::RescaledMse,
+        min_snr_gamma: Some(5.0),
         learning_rate: 1.0 / 3.0,
         schedule: LearningRateSchedule::Cosine,
         max_grad_norm: None,
@@ -46,7 +50,10 @@ fn unusual() -> RunConfig {
 #[test]
 fn a_configuration_is_read_as_it_was_written() {
     let usual = RunConfig::from_preset(Preset::Cifar10, DataConfig::new(Source::Cifar10), [3, 32, 32]);
-    for config in [usual, unusual()] {
+    let mut learned = usual.clone();
+    learned.diffusion.variance_type = VarianceType::LearnedRange;
+    learned.network.out_channels = 6;
+    for config in [usual, unusual(), learned] {
         let text = config.to_toml().expect("a text");
         let again = RunConfig::from_toml(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
         assert_eq!(again, config, "\n{text}");
@@ -67,6 +74,17 @@ fn what_is_missing_is_as_in_the_paper() {
     assert_eq!(config.output, OutputConfig::default());
 }
 
+/// As runs have written them that knew of one loss alone.
+#[test]
+fn a_configuration_without_a_loss_is_of_the_simple_one() {
+    let text = unusual().to_toml().expect("a text");
+    let keys = ["loss = \"rescaled_mse\"\n", "min_snr_gamma = 5.0\n"];
+    assert!(keys.iter().all(|key| text.contains(key)), "{text}");
+    let old = keys.iter().fold(text, |text, key| text.replacen(key, "", 1));
+    let config = RunConfig::from_toml(&old).unwrap_or_else(|error| panic!("{error}:\n{old}"));
+    assert_eq!((config.training.loss, config.training.min_snr_gamma), (LossType::Mse, None));
+}
+
 #[test]
 fn what_makes_no_sense_is_refused_by_name() {
     let text = unusual().to_toml().expect("a text");
@@ -84,6 +102,14 @@ fn what_makes_no_sense_is_refused_by_name() {
         ("save_every = 7", "save_every = 0", ["save_every", "found 0"]),
         ("out_channels = 3", "out_channels = 6", ["out_channels", "learned variance"]),
         ("classes = true", "classes = false", ["num_class_embeds", "none"]),
+        (
+            "variance_type = \"fixed_small\"",
+            "variance_type = \"learned\"",
+            ["out_channels: expected 6", "found 3"],
+        ),
+        ("loss = \"rescaled_mse\"", "loss = \"kl\"", ["loss", "min_snr_gamma 5"]),
+        ("loss = \"rescaled_mse\"", "loss = \"l1\"", ["l1", "rescaled_kl"]),
+        ("min_snr_gamma = 5.0", "min_snr_gamma = -5.0", ["min_snr_gamma", "above 0"]),
         ("in_channels = 3\n", "", ["in_channels", "missing"]),
         ("norm_num_groups = 8", "norm_num_groups = 7", ["norm_num_groups", "7"]),
     ] {

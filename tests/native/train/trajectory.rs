@@ -10,16 +10,18 @@ use super::super::compare::{assert_fails, relative_l2};
 use super::super::fixtures::{self, Fixture};
 use super::super::gpu::{block_on, tilings};
 
+const KNOWN: &str = "train/trajectory/trajectory.safetensors";
+const START: &str = "train/trajectory/diffusion_pytorch_model.safetensors";
 const STEPS: u32 = 20;
 const BATCH: u32 = 8;
 /// Relative difference of every loss; what f32 leaves is far below.
 const TOLERANCE: f64 = 1e-3;
 
 fn trajectory() -> Fixture {
-    Fixture::load("train/trajectory/trajectory.safetensors")
+    Fixture::load(KNOWN)
 }
 
-fn spec(weight_decay: f64, micro_batch: u32) -> TrainSpec {
+pub fn spec(weight_decay: f64, micro_batch: u32) -> TrainSpec {
     TrainSpec {
         steps: STEPS,
         batch_size: BATCH,
@@ -48,17 +50,22 @@ fn run(gpu: &ddpm::gpu::GpuContext, spec: &TrainSpec) -> (Vec<StepLoss>, TrainSt
     (losses, block_on(trainer.state()).expect("a state"))
 }
 
-fn assert_losses(name: &str, found: &[f64], want: &[f64]) {
+pub fn assert_losses(name: &str, found: &[f64], want: &[f64]) {
     assert_eq!(found.len(), want.len(), "{name}");
     let worst = found.iter().zip(want).map(|(f, w)| ((f - w) / w).abs()).fold(0.0, f64::max);
     println!("{name}: largest relative difference {worst:.2e}");
     assert!(worst <= TOLERANCE, "{name}: {worst:e}, expected at most {TOLERANCE:e}");
 }
 
-/// ‖found − want‖ against how far training moved the parameters.
-fn assert_moved_alike(name: &str, found: &[(String, Vec<f32>)], prefix: &str) {
-    let fixture = trajectory();
-    let start = Fixture::load("train/trajectory/diffusion_pytorch_model.safetensors");
+/// ‖found − want‖ against how far training moved the parameters from those in `start`; wanted are those of `file` under
+/// `prefix`.
+pub fn assert_moved_alike(
+    name: &str,
+    found: &[(String, Vec<f32>)],
+    (file, prefix): (&str, &str),
+    start: &str,
+) {
+    let (fixture, start) = (Fixture::load(file), Fixture::load(start));
     let (mut moves, mut wanted) = (Vec::new(), Vec::new());
     for (param, values) in found.iter().filter(|(param, _)| !param.ends_with("to_k.bias")) {
         let (want, start) = (fixture.f64(&format!("{prefix}/{param}")).data, start.f64(param).data);
@@ -80,8 +87,8 @@ fn twenty_steps_of_adam_in_every_tiling() {
         let column = |of: fn(&StepLoss) -> f32| found.iter().map(|s| f64::from(of(s))).collect::<Vec<_>>();
         assert_losses(&format!("{name}, losses"), &column(|s| s.loss), &losses);
         assert_losses(&format!("{name}, norms"), &column(|s| s.grad_norm), &norms);
-        assert_moved_alike(&name, &state.arrays[0], "final");
-        assert_moved_alike(&format!("{name}, average"), &state.arrays[3], "ema");
+        assert_moved_alike(&name, &state.arrays[0], (KNOWN, "final"), START);
+        assert_moved_alike(&format!("{name}, average"), &state.arrays[3], (KNOWN, "ema"), START);
     }
 }
 
@@ -92,7 +99,7 @@ fn twenty_steps_of_adamw_and_what_is_seen() {
     let column: Vec<f64> = found.iter().map(|s| f64::from(s.loss)).collect();
     let want = trajectory().f64("adamw/losses").data;
     assert_losses("AdamW, losses", &column, &want);
-    assert_moved_alike("AdamW", &state.arrays[0], "adamw/final");
+    assert_moved_alike("AdamW", &state.arrays[0], (KNOWN, "adamw/final"), START);
 
     let wrong: BTreeMap<&str, TrainSpec> = BTreeMap::from([
         ("another seed", TrainSpec { seed: 12, ..spec(0.01, BATCH) }),

@@ -6,3 +6,4 @@ mod embeddings;
 mod finite_differences;
 mod group_norm;
 mod networks;
+mod training_loss;

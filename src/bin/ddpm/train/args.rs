@@ -7,6 +7,7 @@ use ddpm::dataset::files::Source;
 use ddpm::spec::LearningRateSchedule;
 use ddpm::train::Preset;
 
+use super::modes::{LossName, PredictionName, VarianceName};
 use crate::model;
 
 /// Train a network on pictures.
@@ -124,6 +125,22 @@ pub struct TrainingArgs {
     /// What the micro-batch is chosen to fit [default: 4 on a CPU adapter, 8 on others].
     #[arg(long, value_name = "GIB", value_parser = parse_memory)]
     pub memory: Option<f64>,
+
+    /// What is minimised [default: mse]. The validation loss is the squared error of what is predicted, whatever this is.
+    #[arg(long, value_enum)]
+    pub loss: Option<LossName>,
+
+    /// γ of min-SNR-γ weighting of the squared error, by which x_0's counts min(SNR, γ) times; 0 is none [default: 0].
+    #[arg(long, value_name = "GAMMA")]
+    pub min_snr: Option<f64>,
+
+    /// What the network predicts [default: epsilon].
+    #[arg(long, value_enum)]
+    pub prediction: Option<PredictionName>,
+
+    /// The variance of the reverse process; a learned one doubles the network's outputs [default: fixed_large].
+    #[arg(long, value_enum)]
+    pub variance: Option<VarianceName>,
 
     /// The learning rate after the warm-up.
     #[arg(long, value_name = "RATE")]

@@ -69,7 +69,9 @@ impl RunFolder {
             let mut entries = fs::read_dir(&self.0)
                 .map_err(|error| Error::load(format!("{path}: cannot be listed ({error})")))?;
             // What was begun by a run that did not come as far as its configuration is nobody's.
-            return match entries.any(|entry| entry.is_ok_and(|entry| !is_leftover(&entry.file_name()))) {
+            return match entries
+                .any(|entry| entry.is_ok_and(|entry| !atomic::is_leftover(&entry.file_name())))
+            {
                 true => refused("a new or empty folder, or a run", "other files in it"),
                 false => Ok(None),
             };
@@ -91,14 +93,7 @@ impl RunFolder {
         atomic::write(self.config(), config.to_toml()?.as_bytes())?;
         let samples = self.0.join("samples");
         make(&samples)?;
-        for entry in [&self.0, &samples].into_iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten()
-        {
-            let leftover = entry.ok().filter(|entry| is_leftover(&entry.file_name()));
-            if let Some(entry) = leftover {
-                // What cannot be removed is of no harm.
-                let _ = fs::remove_file(entry.path());
-            }
-        }
+        [&self.0, &samples].into_iter().for_each(|folder| atomic::remove_leftovers(folder));
         Ok(())
     }
 }
@@ -110,10 +105,4 @@ fn make(folder: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Whether it is a file that [`atomic`] began and did not come to rename.
-fn is_leftover(name: &std::ffi::OsStr) -> bool {
-    let name = name.to_string_lossy();
-    name.starts_with('.') && name.ends_with(".tmp")
 }

@@ -15,7 +15,7 @@ pub enum Line {
     Training {
         /// Steps done.
         step: u32,
-        /// Mean over the steps since the line before.
+        /// What is minimised: mean over the steps since the line before.
         loss: f32,
         /// Mean over them of the norm before clipping.
         grad_norm: f32,
@@ -28,7 +28,7 @@ pub enum Line {
     Validation {
         /// Steps done.
         step: u32,
-        /// Mean over pictures that are not trained on.
+        /// Mean squared error of what is predicted, over pictures that are not trained on, whatever is minimised.
         validation_loss: f64,
     },
 }

@@ -2,18 +2,16 @@
 
 mod args;
 mod folder;
-mod interrupt;
 mod metrics;
+mod modes;
 mod plot;
 mod request;
 mod samples;
 mod session;
 mod start;
 
-use std::path::Path;
-
 use ddpm::checkpoint::Checkpoint;
-use ddpm::dataset::files::{self, Source, Split};
+use ddpm::dataset::files::{Source, Split};
 use ddpm::dataset::{Dataset, Loader};
 use ddpm::error::{Error, ErrorKind, Result};
 use ddpm::gpu::GpuContext;
@@ -26,8 +24,8 @@ use metrics::Metrics;
 use request::Request;
 use session::{End, Session};
 
-use crate::Outcome;
-use crate::progress::Progress;
+use crate::shell::{quoted, quoted_path};
+use crate::{Outcome, interrupt, pictures};
 
 /// GiB that a micro-batch is chosen to fit where nobody says.
 const CPU_MEMORY: f64 = 4.0;
@@ -36,7 +34,7 @@ const GPU_MEMORY: f64 = 8.0;
 pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     let folder = RunFolder::new(&args.out);
     let Request { mut config, init, saved } = Request::new(args, &folder)?;
-    let (dataset, mut notes) = load(&config, Split::Train)?;
+    let (dataset, mut notes) = pictures::load(&config.data.dataset, &config.load_options(Split::Train))?;
     config.fit_classes(&dataset)?;
     let validation = load_validation(&config, &mut notes)?;
     let graph = unet::describe(&config.network, config.network.sample_size)?;
@@ -56,8 +54,8 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
         Some(saved) => read_state(&folder, &graph, (saved, &config), &origin, args.force)?,
         None => None,
     };
-    let (checkpoint, note) = start::checkpoint(&config, &graph, &dataset, init.as_ref())?;
-    notes.extend(note);
+    let (checkpoint, said) = start::checkpoint(&config, &graph, &dataset, init.as_ref())?;
+    notes.extend(said);
     let mut trainer = trainer(&gpu, &checkpoint, &config)?;
     let pending = match state {
         Some(saved) => {
@@ -82,7 +80,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
         // Notes that nobody can read do not matter.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("ddpm train: {note}\n").as_bytes());
     }
-    interrupt::listen()?;
+    interrupt::listen("train")?;
     let end = session.run().map_err(advise)?;
     let steps = session.trainer.steps_done();
     if end == End::Interrupted {
@@ -96,26 +94,13 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     Ok(format!("{}: {steps} steps, {} samples", folder.model().display(), folder.samples(steps).display()))
 }
 
-/// The pictures of `split`, and what is to be said of them.
-fn load(config: &RunConfig, split: Split) -> Result<(Dataset, Vec<String>)> {
-    let mut progress: Option<Progress> = None;
-    let mut hear = |done: u64, total: u64| {
-        progress.get_or_insert_with(|| Progress::new("pictures", total)).set(done, "reading");
-    };
-    let loaded = files::load(&config.data.dataset, &config.load_options(split), &mut hear)?;
-    let skipped = loaded.skipped.first().map(|first| {
-        format!("{} pictures are left out, as they cannot be read; the first: {first}", loaded.skipped.len())
-    });
-    Ok((loaded.dataset, skipped.into_iter().collect()))
-}
-
 /// The pictures to validate on, if there are any.
 fn load_validation(config: &RunConfig, notes: &mut Vec<String>) -> Result<Option<Dataset>> {
     let is_folder = matches!(config.data.dataset, Source::Folder(_));
     if is_folder && config.data.held_out == 0.0 {
         return Ok(None);
     }
-    match load(config, Split::Test) {
+    match pictures::load(&config.data.dataset, &config.load_options(Split::Test)) {
         Ok((dataset, skipped)) => {
             notes.extend(skipped);
             Ok(Some(dataset))
@@ -217,7 +202,7 @@ fn summary(
         "{} pictures of {}, {width} x {height}, {}{classes}; {:.3} million parameters, {:.3} GFLOP a picture; {} steps of \
          {} in micro-batches of {}; {} MiB on {} ({} estimated)",
         dataset.num_pictures(),
-        dataset_name(&config.data.dataset),
+        pictures::name(&config.data.dataset),
         if channels == 1 { "grey" } else { "RGB" },
         graph.num_parameters() as f64 / 1e6,
         graph.flops() as f64 / 1e9,
@@ -230,29 +215,8 @@ fn summary(
     )
 }
 
-/// A data set's name, without where it is.
-fn dataset_name(source: &Source) -> String {
-    match source {
-        Source::Folder(path) => format!("folder:{}", crate::model::name(path)),
-        _ => source.to_string(),
-    }
-}
-
 /// The command that goes on with the run in `folder`.
 fn resume_command(folder: &RunFolder, adapter: Option<&str>) -> String {
     let adapter = adapter.map_or(String::new(), |adapter| format!(" --adapter {}", quoted(adapter)));
     format!("ddpm train --out {} --resume{adapter}", quoted_path(folder.path()))
-}
-
-fn quoted_path(path: &Path) -> String {
-    quoted(&path.to_string_lossy())
-}
-
-/// `text` as shells take it for one word.
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
 }

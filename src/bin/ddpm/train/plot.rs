@@ -25,7 +25,7 @@ pub fn draw(lines: &[Line]) -> Result<Option<String>> {
             }
         }
     }
-    let curves = [("training", BLUE, training), ("validation", RED, validation)];
+    let curves = [("training", BLUE, training), ("validation (mean squared error)", RED, validation)];
     // The scale is logarithmic.
     let points: Vec<(f64, f64)> = curves
         .iter()
@@ -60,7 +60,7 @@ fn svg_of(
         .configure_mesh()
         .light_line_style(TRANSPARENT)
         .x_desc("steps")
-        .y_desc("loss (mean squared error)")
+        .y_desc("loss")
         .x_label_formatter(&|step| format!("{step:.0}"))
         // Plotters' own logarithmic axis has labels at powers of ten only, and losses cross one of them.
         .y_label_formatter(&|logarithm| format!("{:.3}", 10f64.powf(*logarithm)))

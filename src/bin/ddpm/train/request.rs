@@ -79,6 +79,9 @@ fn fresh(args: &Args) -> Result<RunConfig, Failure> {
             config.network.num_class_embeds = None;
         }
         config.diffusion = init.diffusion;
+        if args.preset.is_some() {
+            config.network.out_channels = config.diffusion.outputs(config.network.in_channels);
+        }
     }
     Ok(config)
 }
@@ -102,8 +105,14 @@ fn set<T: Clone>(place: &mut T, value: &Option<T>) {
 
 /// What the options say, over what the configuration says.
 fn apply(args: &Args, config: &mut RunConfig) {
-    let (data, network, training, output) =
-        (&mut config.data, &mut config.network, &mut config.training, &mut config.output);
+    let given = &args.training;
+    let (data, network, diffusion, training, output) = (
+        &mut config.data,
+        &mut config.network,
+        &mut config.diffusion,
+        &mut config.training,
+        &mut config.output,
+    );
     set(&mut data.dataset, &args.data.dataset);
     if args.data.data.is_some() {
         data.data.clone_from(&args.data.data);
@@ -125,16 +134,24 @@ fn apply(args: &Args, config: &mut RunConfig) {
         &args.data.size.map(|size| size.map(|side| side.next_multiple_of(multiple))),
     );
     if let Some(channels) = channels_of(args) {
-        (network.in_channels, network.out_channels) = (channels, channels);
+        network.in_channels = channels;
+    }
+    set(&mut diffusion.prediction_type, &given.prediction.map(Into::into));
+    set(&mut diffusion.variance_type, &given.variance.map(Into::into));
+    if channels_of(args).is_some() || given.variance.is_some() {
+        network.out_channels = diffusion.outputs(network.in_channels);
     }
     set(&mut network.dropout, &args.training.dropout);
 
-    let given = &args.training;
     if given.batch_size.is_some() || given.micro_batch.is_some() {
         training.micro_batch = given.micro_batch.unwrap_or(0);
     }
     set(&mut training.steps, &given.steps);
     set(&mut training.batch_size, &given.batch_size);
+    set(&mut training.loss, &given.loss.map(Into::into));
+    if let Some(gamma) = given.min_snr {
+        training.min_snr_gamma = Some(gamma).filter(|&gamma| gamma != 0.0);
+    }
     set(&mut training.learning_rate, &given.lr);
     set(&mut training.schedule, &given.schedule.map(Into::into));
     set(&mut training.warmup_steps, &given.warmup);

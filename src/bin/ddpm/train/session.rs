@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::folder::RunFolder;
 use super::metrics::{Line, Metrics};
-use super::{interrupt, plot, samples};
+use super::{plot, samples};
+use crate::interrupt;
 use crate::progress::Progress;
 
 /// Pictures that the validation loss is of, at most.
@@ -215,7 +216,7 @@ impl Session<'_> {
         let training = &self.config.training;
         let step = self.trainer.steps_done();
         json!({
-            "data": super::dataset_name(&self.config.data.dataset),
+            "data": crate::pictures::name(&self.config.data.dataset),
             "pictures": self.origin.pictures,
             "steps": step,
             "images_seen": u64::from(step) * u64::from(training.batch_size),

@@ -21,10 +21,10 @@ pub fn checkpoint(
     graph: &Graph,
     dataset: &Dataset,
     init: Option<&Checkpoint>,
-) -> Result<(Checkpoint, Option<String>)> {
+) -> Result<(Checkpoint, Vec<String>)> {
     let drawn = initial_weights(graph, config.training.seed)?;
-    let (weights, note) = match init {
-        None => (drawn, None),
+    let (weights, notes) = match init {
+        None => (drawn, Vec::new()),
         Some(init) => taken(config, graph, &drawn, init).map_err(|error| match &config.init {
             Some(path) => error.within(path.display()),
             None => error,
@@ -33,16 +33,16 @@ pub fn checkpoint(
     let names = if config.data.classes { dataset.class_names().to_vec() } else { Vec::new() };
     let metadata = Metadata { class_names: names, null_class: config.null_class(), card: None };
     let (unet, diffusion) = (config.network.clone(), config.diffusion.clone());
-    Ok((Checkpoint { unet, diffusion, metadata, weights }, note))
+    Ok((Checkpoint { unet, diffusion, metadata, weights }, notes))
 }
 
-/// The weights of `init`, but for a class embedding that is another.
+/// The weights of `init`, but for a class embedding that is another, and what is to be said of them.
 fn taken(
     config: &RunConfig,
     graph: &Graph,
     drawn: &Weights,
     init: &Checkpoint,
-) -> Result<(Weights, Option<String>)> {
+) -> Result<(Weights, Vec<String>)> {
     let (wanted, found) = (config.network.to_json(), init.unet.to_json());
     let other = wanted
         .as_object()
@@ -57,7 +57,7 @@ fn taken(
     }
     let rows = |classes: Option<u32>| classes.map_or("none".to_owned(), |rows| format!("{rows} labels"));
     let (wanted, found) = (config.network.num_class_embeds, init.unet.num_class_embeds);
-    let note = (wanted != found).then(|| match wanted {
+    let classes = (wanted != found).then(|| match wanted {
         Some(_) => format!("the class embedding begins anew: {} rather than {}", rows(wanted), rows(found)),
         None => format!("the class embedding ({}) is left out", rows(found)),
     });
@@ -66,5 +66,8 @@ fn taken(
         let source = if param.name == CLASSES && wanted != found { drawn } else { &init.weights };
         tensors.insert(param.name.clone(), (param.shape.clone(), source.get(&param.name)?.into_owned()));
     }
-    Ok((Weights::from_f32(tensors)?, note))
+    let (before, now) = (init.diffusion.prediction_type, config.diffusion.prediction_type);
+    let prediction =
+        (before != now).then(|| format!("the network is to predict {now:?} and has learned {before:?}"));
+    Ok((Weights::from_f32(tensors)?, classes.into_iter().chain(prediction).collect()))
 }

@@ -51,7 +51,7 @@ sample_every = 12
 
 impl Scratch {
     /// With pictures and `run.toml`.
-    fn with_pictures(test: &str) -> Self {
+    pub(super) fn with_pictures(test: &str) -> Self {
         let scratch = Self::new(test, &[]);
         for (class, vertical) in [("columns", true), ("rows", false)] {
             let folder = scratch.0.join("pictures").join(class);

@@ -15,7 +15,7 @@ fn bad_runs() {
     changed("learned.toml", "out_channels = 1", "out_channels = 2");
     changed("classes.toml", "dropout = 0.1", "dropout = 0.1\nnum_class_embeds = 7");
     changed("size.toml", "sample_size = [8, 8]", "sample_size = [8, 9]");
-    changed("sample.toml", "num_timesteps = 20", "prediction_type = \"sample\"");
+    changed("bound.toml", "steps = 24", "steps = 24\nloss = \"kl\"\nmin_snr_gamma = 5.0");
     scratch.succeed("train --config run.toml --steps 1 --out plain");
     let (train, run) = ("train --config run.toml --out run", "train --dataset folder:pictures --out run");
     assert_refused(
@@ -45,7 +45,17 @@ fn bad_runs() {
             (1, &format!("{train} --init nothing"), "nothing"),
             (1, "train --config key.toml --out run", "warm_up_steps"),
             (1, "train --config learned.toml --out run", "learned variance"),
-            (1, "train --config sample.toml --out run", "epsilon"),
+            (1, "train --config bound.toml --out run", "expected mse or rescaled_mse"),
+            (1, &format!("{train} --loss rescaled_kl --min-snr 5"), "expected mse or rescaled_mse"),
+            (1, &format!("{train} --min-snr=-1"), "min_snr_gamma: expected a number above 0"),
+            (2, &format!("{train} --loss huber"), "rescaled_mse"),
+            (2, &format!("{train} --prediction noise"), "previous_x"),
+            (2, &format!("{train} --variance large"), "learned_range"),
+            (
+                1,
+                "train --dataset folder:pictures --init plain/model.safetensors --size 8x8 --channels 1 --variance learned --out run",
+                "model.safetensors: out_channels: expected 2",
+            ),
             (1, "train --config classes.toml --out run", "num_class_embeds: expected 3"),
             (1, "train --config size.toml --out run", "sample_size"),
             (1, "train --config nothing.toml --out run", "nothing.toml"),

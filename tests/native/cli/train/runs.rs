@@ -1,6 +1,7 @@
 //! What a run leaves in its folder.
 
 use ddpm::checkpoint::{Weights, folder};
+use ddpm::spec::{PredictionType, VarianceType};
 
 use super::super::super::compare::assert_fails;
 use super::Scratch;
@@ -73,4 +74,53 @@ fn load_after_a_step(scratch: &Scratch) -> Weights {
         "train --config run.toml --init plain/model.safetensors --no-classes --steps 1 --out trained",
     );
     folder::load(scratch.0.join("trained/model.safetensors")).expect("a model").weights
+}
+
+#[test]
+fn runs_in_other_modes() {
+    let scratch = Scratch::with_pictures("modes");
+    scratch.succeed(
+        "train --config run.toml --steps 6 --prediction v_prediction --variance learned_range --loss rescaled_mse \
+         --min-snr 5 --out hybrid",
+    );
+    let model = |run: &str| folder::load(scratch.0.join(run).join("model.safetensors")).expect(run);
+    let hybrid = model("hybrid");
+    assert_eq!(hybrid.unet.out_channels, 2);
+    let process = (hybrid.diffusion.prediction_type, hybrid.diffusion.variance_type);
+    assert_eq!(process, (PredictionType::V, VarianceType::LearnedRange));
+    let config = String::from_utf8(scratch.read("hybrid/config.toml")).expect("text");
+    for line in ["loss = \"rescaled_mse\"", "min_snr_gamma = 5.0", "prediction_type = \"v_prediction\""] {
+        assert!(config.contains(line), "{line}: {config}");
+    }
+    let hybrid_model = "hybrid/model.safetensors";
+    scratch.succeed(&format!(
+        "sample --model {hybrid_model} --label rows --guidance 2 --count 2 --out rows.png"
+    ));
+    // The same run again; then no weights, and another variance.
+    scratch.succeed("train --config hybrid/config.toml --out again");
+    scratch.assert_same_end("hybrid", "again");
+    scratch.succeed(
+        "train --config hybrid/config.toml --min-snr 0 --variance fixed_small --loss kl --out plain",
+    );
+    assert_eq!(model("plain").unet.out_channels, 1);
+
+    // A model's process and outputs are those of the run that begins with it.
+    let run = "train --dataset folder:pictures --size 8x8 --channels 1 --steps 1 --batch-size 4";
+    scratch.succeed(&format!("{run} --init {hybrid_model} --classes --out more"));
+    assert_eq!(model("more").diffusion, hybrid.diffusion);
+    let said =
+        scratch.ddpm(&format!("{run} --init {hybrid_model} --classes --prediction sample --out other"));
+    let notes = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.status.success() && notes.contains("predict Sample and has learned V"), "{notes}");
+
+    scratch.succeed("train --config run.toml --steps 2 --prediction previous_x --loss kl --out previous");
+    assert_eq!(model("previous").diffusion.prediction_type, PredictionType::PreviousX);
+    scratch.succeed(
+        "sample --model previous/model.safetensors --count 1 --sampler ddim --steps 5 --out one.png",
+    );
+    scratch.succeed("export --model previous/model.safetensors --out exported");
+    assert_eq!(
+        folder::load(scratch.0.join("exported")).expect("a folder").diffusion,
+        model("previous").diffusion
+    );
 }
