@@ -13,8 +13,8 @@
 //! All panic if their slices' lengths do not agree.
 
 pub mod bound;
-pub mod loss;
 mod langevin;
+pub mod loss;
 
 pub use langevin::{langevin_step, score};
 
