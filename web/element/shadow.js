@@ -88,7 +88,7 @@ button { font: inherit; color: inherit; cursor: pointer; }
 
 .controls { display: grid; grid-template: 2.75rem 2.75rem / 1fr auto; align-items: end; gap: .75rem 1rem; padding-top: .75rem; height: 7rem; overflow: hidden; overflow: clip; overflow-clip-margin: 1rem; }
 .readout { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 .5rem; font-variant-numeric: tabular-nums; }
-.number { min-width: 4ch; font-size: 2.5rem; font-weight: 700; letter-spacing: -.045em; line-height: 1; }
+.number { min-width: 3.7ch; font-size: 2.5rem; font-weight: 700; letter-spacing: -.045em; line-height: 1; }
 .unit { font-size: .875rem; }
 .readout.empty, .unusable { visibility: hidden; }
 .buttons { display: flex; }
