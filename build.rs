@@ -1,4 +1,5 @@
-//! The page's shaders are the files of `shaders/` without comments and indentation: a fifth of its wasm would be prose.
+//! The page's shaders are the files of `shaders/` without comments, indentation and most spaces: a fifth of its wasm would be
+//! prose.
 //!
 //! Lines stay where they are, so that a browser's error names the line of the file. Native builds, and the tests,
 //! include the files themselves.
@@ -31,8 +32,14 @@ fn shorten(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A line without its comment, unless that is an import.
+/// A line without its comment, unless that is an import, and without the spaces that separate nothing.
 fn code_of(line: &str) -> String {
-    let code = if line.starts_with("//#import ") { line } else { line.split("//").next().unwrap_or(line) };
-    code.trim().to_owned()
+    if line.starts_with("//#import ") {
+        return line.to_owned();
+    }
+    let code = line.split("//").next().unwrap_or(line).trim().as_bytes();
+    // Not beside - and &: two of them would be another operator.
+    let separates = |ix: usize| b"=,;:(){}[]+*<>".contains(&code[ix]);
+    let kept = |ix: &usize| code[*ix] != b' ' || !separates(ix - 1) && !separates(ix + 1);
+    (0..code.len()).filter(kept).map(|ix| char::from(code[ix])).collect()
 }

@@ -1,6 +1,6 @@
 // x = standard normals: x_T of every sample of a chain, x_T ~ N(0, I) (arXiv 2006.11239, Algorithm 2, line 1).
 //
-// The noise of element e of a sample's own [C, H, W] is Philox's of (seed, stream, t, first_sample + n, e),
+// The noise of element e of a sample's own [C, H, W] is Philox's of (seed, stream, t, first_sample + n·sample_step, e),
 // whatever the batch and the layout.
 //
 // x: [copies·samples][H·W][stride] f32, channels last; written with `=`, the padding channels with 0. A guided
@@ -26,6 +26,11 @@ struct Normals {
     t: u32,
     // 1, or 2 in a guided chain.
     copies: u32,
+    // 1, or 0 where all samples draw the first one's noise.
+    sample_step: u32,
+    pad0: u32,
+    pad1: u32,
+    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Normals;
@@ -40,7 +45,7 @@ fn normals(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let key = vec2<u32>(chain.seed_lo, chain.seed_hi);
-    let noise = normal_block(key, params.stream, params.t, chain.first_sample + n, id.x);
+    let noise = normal_block(key, params.stream, params.t, chain.first_sample + n * params.sample_step, id.x);
     for (var i = 0u; i < min(4u, params.elements - first); i++) {
         let channel = (first + i) / params.plane;
         let pixel = (first + i) % params.plane;

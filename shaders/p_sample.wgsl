@@ -10,7 +10,7 @@
 // clipped to [−1, 1] where `clip` says so. ε̂ is the network's own where nothing was clipped, and always with
 // pred_noise_from_network; else it is the one that fits the clipped x̂_0, (x_t − √ᾱ_t·x̂_0) / √(1 − ᾱ_t).
 // σ is the step's; in a DDPM step with a learned variance it is a factor (1, or 0 in the last step) on the
-// network's √variance. z is Philox's of (seed, 1, the step's t, first_sample + n, element in [C, H, W]), and is
+// network's √variance. z is Philox's of (seed, 1, the step's noise_t, first_sample + n·sample_step, element in [C, H, W]), and is
 // not drawn where σ is 0.
 // Guided (arXiv 2207.12598, eq. 6): o = (1 − guidance)·o_null + guidance·o_label; the variance is the label's.
 //
@@ -23,32 +23,7 @@
 
 //#import chain
 //#import normal
-
-struct PSample {
-    // C·H·W.
-    elements: u32,
-    // H·W.
-    plane: u32,
-    // C.
-    channels: u32,
-    // Floats of a pixel of x, pred_x_start and pred_noise.
-    stride: u32,
-    // Floats of a pixel of model_output.
-    output_stride: u32,
-    samples: u32,
-    // VARIANCE_*.
-    variance_type: u32,
-    // 1: clip x̂_0 to [−1, 1].
-    clip: u32,
-    // 1: keep the network's own ε̂ where x̂_0 is clipped.
-    pred_noise_from_network: u32,
-    // Rows of x a sample: 1, or 2 in a guided chain.
-    copies: u32,
-    // 0: none; 1: combine the rows of label and null class.
-    guidance_mode: u32,
-    // w of the combination.
-    guidance: f32,
-}
+//#import prediction
 
 @group(0) @binding(0) var<uniform> params: PSample;
 @group(0) @binding(1) var<storage, read> chain: Chain;
@@ -58,11 +33,6 @@ struct PSample {
 @group(0) @binding(5) var<storage, read_write> pred_x_start: array<f32>;
 @group(0) @binding(6) var<storage, read_write> pred_noise: array<f32>;
 
-const VARIANCE_FIXED_SMALL: u32 = 0;
-const VARIANCE_FIXED_LARGE: u32 = 1;
-const VARIANCE_LEARNED: u32 = 2;
-const VARIANCE_LEARNED_RANGE: u32 = 3;
-
 // rng::Stream::ReverseNoise.
 const REVERSE_NOISE: u32 = 1;
 
@@ -71,7 +41,7 @@ fn p_sample(@builtin(global_invocation_id) id: vec3<u32>) {
     reverse_step(id.y, id.x, params.variance_type);
 }
 
-// A DDIM step's σ is the step's own, whatever variance the network has learned.
+// A step of DDIM, either way, or of Langevin dynamics has its own σ, whatever variance the network has learned.
 @compute @workgroup_size(64)
 fn ddim_step(@builtin(global_invocation_id) id: vec3<u32>) {
     reverse_step(id.y, id.x, VARIANCE_FIXED_SMALL);
@@ -87,7 +57,7 @@ fn reverse_step(n: u32, block_ix: u32, variance_type: u32) {
     var z = vec4<f32>(0.0);
     if step.sigma > 0.0 {
         let key = vec2<u32>(chain.seed_lo, chain.seed_hi);
-        z = normal_block(key, REVERSE_NOISE, step.t, chain.first_sample + n, block_ix);
+        z = normal_block(key, REVERSE_NOISE, step.noise_t, chain.first_sample + n * params.sample_step, block_ix);
     }
     for (var i = 0u; i < min(4u, params.elements - first); i++) {
         let channel = (first + i) / params.plane;
@@ -108,45 +78,4 @@ fn reverse_step(n: u32, block_ix: u32, variance_type: u32) {
         pred_x_start[place] = prediction.x_start;
         pred_noise[place] = prediction.noise;
     }
-}
-
-// The network's word on one element, guided where the chain is.
-fn guided_output(output_place: u32) -> f32 {
-    let label = model_output[output_place];
-    if params.guidance_mode == 0u {
-        return label;
-    }
-    let null_class = model_output[params.samples * params.plane * params.output_stride + output_place];
-    return (1.0 - params.guidance) * null_class + params.guidance * label;
-}
-
-// x̂_0 and ε̂ of one element.
-struct Prediction {
-    x_start: f32,
-    noise: f32,
-}
-
-fn predict(step: StepCoefficients, x_t: f32, output: f32) -> Prediction {
-    var x_start = step.x_start_of_x_t * x_t + step.x_start_of_output * output;
-    var noise = step.noise_of_x_t * x_t + step.noise_of_output * output;
-    if params.clip == 1u && abs(x_start) > 1.0 {
-        x_start = clamp(x_start, -1.0, 1.0);
-        if params.pred_noise_from_network == 0u {
-            noise = (x_t - step.sqrt_alphas_cumprod * x_start) / step.sqrt_one_minus_alphas_cumprod;
-        }
-    }
-    return Prediction(x_start, noise);
-}
-
-// The factor of z for one element; the learned variances follow the C channels of the prediction.
-fn standard_deviation(step: StepCoefficients, variance_type: u32, output_place: u32) -> f32 {
-    if variance_type < VARIANCE_LEARNED || step.sigma == 0.0 {
-        return step.sigma;
-    }
-    var log_variance = model_output[output_place + params.channels];
-    if variance_type == VARIANCE_LEARNED_RANGE {
-        let part = 0.5 * (log_variance + 1.0);
-        log_variance = part * step.max_log_variance + (1.0 - part) * step.min_log_variance;
-    }
-    return step.sigma * exp(0.5 * log_variance);
 }

@@ -2,7 +2,7 @@
 //
 //     x_t = √ᾱ_t·x_start + √(1 − ᾱ_t)·noise
 //
-// with noise drawn here, Philox's of (seed, stream, t, first_sample + n, element in [C, H, W]), and written too:
+// with noise drawn here, Philox's of (seed, stream, t, first_sample + n·sample_step, element in [C, H, W]), and written too:
 // it is what an ε-predicting network is trained to tell.
 //
 // x_start: [samples][H·W][stride] f32, channels last (padding not read).
@@ -27,8 +27,9 @@ struct QSample {
     samples: u32,
     // The rng stream.
     stream: u32,
+    // 1, or 0 where all samples draw the first one's noise.
+    sample_step: u32,
     pad0: u32,
-    pad1: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: QSample;
@@ -49,7 +50,7 @@ fn q_sample(@builtin(global_invocation_id) id: vec3<u32>) {
     let t = timesteps[n];
     let coefficient = coefficients[t];
     let key = vec2<u32>(chain.seed_lo, chain.seed_hi);
-    let drawn = normal_block(key, params.stream, t, chain.first_sample + n, id.x);
+    let drawn = normal_block(key, params.stream, t, chain.first_sample + n * params.sample_step, id.x);
     for (var i = 0u; i < min(4u, params.elements - first); i++) {
         let channel = (first + i) / params.plane;
         let base = (n * params.plane + (first + i) % params.plane) * params.stride;

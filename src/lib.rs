@@ -15,9 +15,12 @@
 //! 4. [`ops`]: one file an operation, each the host's half of the shader of the same name; [`ops::Network`] turns a
 //!    graph into a plan, [`ops::TrainingNetwork`] into one there and one back
 //! 5. [`checkpoint`]: Hugging Face diffusers folders and single files, read and written
-//! 6. [`sampler`]: Algorithm 2 and DDIM on the GPU; [`train`]: Algorithm 1; [`eval`]: the variational bound; [`picture`] and
-//!    [`film`]: what people look at
+//! 6. [`sampler`]: Algorithm 2, DDIM both ways and Langevin dynamics on the GPU, from noise or from pictures; [`train`]:
+//!    Algorithm 1; [`eval`]: the variational bound; [`picture`] and [`film`]: what people look at; [`self_test`]: whether an
+//!    adapter computes what it should
 //! 7. `web` (the page's `Player`, wasm only) and the command line `ddpm` (native only)
+//!
+//! Who knows the paper, or the reference code, finds each equation, figure and method in [`equations`].
 //!
 //! # From a checkpoint to pictures
 //! ```no_run
@@ -48,6 +51,9 @@
 pub mod checkpoint;
 pub mod dataset;
 pub mod diffusion;
+#[cfg(not(target_arch = "wasm32"))]
+#[doc = include_str!("equations.md")]
+pub mod equations {}
 pub mod error;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod eval;
@@ -61,6 +67,7 @@ pub mod picture;
 pub mod rng;
 pub mod sampler;
 pub mod schedule;
+pub mod self_test;
 pub mod spec;
 pub mod train;
 #[cfg(target_arch = "wasm32")]

@@ -1,15 +1,14 @@
 /**
  * `<ddpm-canvas model="…">`: watches noise turn into pictures. A diffusion model's whole reverse chain, computed live with
- * WebGPU on a canvas. This file owns the DOM; `element/session.js` owns the chain.
+ * WebGPU on a canvas. This file owns the DOM; `element/session.js` owns the chain, and is fetched when the first is wanted.
  *
  * Attributes: see `element/attributes.js`; each is a property too. Methods: `play() pause() step() restart() seek(t) toBlob()`,
- * and `film()`, `open(file)`. Events, with their `detail`: `progress {phase, done, total}`, `load` (the model's facts),
- * `step {t, stepsDone, stepsTotal, stepsPerSecond, kept}`, `complete`, `error {type, message}`, `statechange {state}`.
+ * and `film()`, `values()`, `open(file)`. Events, with their `detail`: `progress {phase, done, total}`, `load` (the model's facts),
+ * `step {t, stepsDone, stepsTotal, stepsPerSecond, kept}`, `complete`, `error {type, message, recovered}`, `statechange {state}`.
  */
 
 import { ATTRIBUTES, readAttributes, reflectAttributes } from "./element/attributes.js";
-import { pngBlob } from "./element/picture.js";
-import { Session } from "./element/session.js";
+import { settings } from "./element/settings.js";
 import { attachShadowTree } from "./element/shadow.js";
 import { Status } from "./element/status.js";
 import { Timeline } from "./element/timeline.js";
@@ -17,55 +16,84 @@ import { Timeline } from "./element/timeline.js";
 /** How near to the viewport `loading="lazy"` begins. */
 const LAZY_MARGIN = "300px";
 const VIEWS = ATTRIBUTES.view.choices;
+/** States in which there is a chain. */
+const USABLE = ["paused", "playing", "complete"];
+const NOTHING_DONE = { t: -1, stepsDone: 0, stepsTotal: 0, stepsPerSecond: 0, kept: [] };
 
+// There is no HTMLElement where a page is rendered on a server.
 export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
   static observedAttributes = Object.keys(ATTRIBUTES);
+  static settings = settings;
 
   #root;
+  #internals;
+  /** What is fetched when something is wanted: `element/lazy.js`. */
+  #lazy;
+  /** Resolves to the session once it is there; undefined until something is wanted of it. */
+  #activation;
   #session;
+  #observers = [];
   #status;
   #timeline;
   #file = null;
   #applying = false;
-  #near;
+  #wanted = false;
+  #wantsPlay = false;
+  #visible = true;
   #error = null;
 
   connectedCallback() {
+    // A move within the page is no reason to begin anew.
+    if (this.#observers.length > 0) return;
     this.#root ??= this.#build();
-    // A canvas keeps its first GPU context, so each session gets a new one.
-    const canvas = this.#part(".frame > canvas").cloneNode();
-    this.#part(".frame > canvas").replaceWith(canvas);
-    canvas.addEventListener("click", () => this.#toggle());
-    this.#session = new Session(canvas, (type, detail) => this.#tell(type, detail));
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    if (this.autoplay && !still) this.#session.play();
-    this.#show();
-    if (this.loading === "lazy") this.#waitUntilNear();
-    else this.#apply();
+    this.#wantsPlay = this.autoplay && !still;
+    this.#error = null;
+    this.#showState("idle");
+    this.#observe("0px", (visible) => {
+      this.#visible = visible;
+      if (this.#session) this.#session.visible = visible;
+    });
+    if (this.loading === "lazy") this.#observe(LAZY_MARGIN, (near) => near && this.#activate());
+    if (this.loading === "eager") this.#activate();
   }
 
   disconnectedCallback() {
-    this.#near?.disconnect();
-    this.#session?.close();
-    this.#session = undefined;
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      for (const observer of this.#observers.splice(0)) observer.disconnect();
+      this.#session?.close();
+      this.#session = this.#activation = undefined;
+      this.#wanted = false;
+    });
   }
 
   attributeChangedCallback(name) {
     if (name === "model") this.#file = null;
-    if (this.#session && !this.#near) this.#apply();
+    if (!this.#root || this.#applying) return;
+    this.#applying = true;
+    // Once for all that change together.
+    queueMicrotask(() => {
+      this.#applying = false;
+      if (this.#wanted) this.#activate();
+      this.#apply();
+    });
   }
 
   play() {
+    this.#wantsPlay = true;
     this.#session?.play();
+    this.#activate();
   }
 
   pause() {
+    this.#wantsPlay = false;
     this.#session?.pause();
   }
 
   /** One reverse step; pauses. Resolves when it is under way. */
   async step() {
-    await this.#session?.step();
+    await (await this.#activate())?.step();
   }
 
   /** Starts over from the noise of the `seed` attribute. */
@@ -80,34 +108,37 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
 
   /** The pictures, as a PNG enlarged by a whole factor. */
   async toBlob() {
-    const { rgba, width, height } = await this.#session.picture();
-    return pngBlob(rgba, width, height);
+    const session = await this.#needed();
+    const { rgba, count } = await session.picture();
+    const width = columnsOf(count) * session.info.width;
+    return this.#lazy.pngBlob(rgba, width, rgba.length / 4 / width);
   }
 
   /** The kept frames, as an animated GIF. */
   async film() {
-    return new Blob([await this.#session.film()], { type: "image/gif" });
+    return new Blob([await (await this.#needed()).film()], { type: "image/gif" });
   }
 
   /** x_t as [N, C, H, W] f32, from -1 to 1. */
   async values() {
-    return this.#session.values();
+    return (await this.#needed()).values();
   }
 
   /** Plays a model from a File; setting `model` again returns to an address. */
   open(file) {
     this.#file = file;
+    this.#activate();
     this.#apply();
   }
 
   /** "idle" | "loading" | "paused" | "playing" | "complete" | "error" */
   get state() {
-    return this.#session?.state ?? "idle";
+    return this.#session?.state ?? (this.#error ? "error" : this.#activation ? "loading" : "idle");
   }
 
   /** What the last `step` event said: t, stepsDone, stepsTotal, stepsPerSecond, kept. */
   get progress() {
-    return this.#session?.progress;
+    return this.#session?.progress ?? NOTHING_DONE;
   }
 
   /** The model's facts, or null before `load`. */
@@ -151,15 +182,20 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
 
   #build() {
     const root = (this.#root = attachShadowTree(this));
+    this.#internals = this.attachInternals();
+    this.#internals.role = "group";
     this.#status = new Status(root);
     this.#timeline = new Timeline(root, {
       onSeek: (index) => this.#session?.seekIndex(index),
       onScrub: (scrubbing) => this.#session && (this.#session.scrubbing = scrubbing),
     });
-    root.querySelector(".play").addEventListener("click", () => this.#toggle());
-    root.querySelector(".step").addEventListener("click", () => this.step());
-    root.querySelector(".restart").addEventListener("click", () => this.restart());
-    root.querySelector(".error button").addEventListener("click", () => this.play());
+    const onClick = (selector, act) => this.#part(selector).addEventListener("click", act);
+    onClick(".frame > canvas", () => this.#toggle());
+    onClick(".start", () => this.#toggle());
+    onClick(".play", () => this.#toggle());
+    onClick(".step", () => this.step());
+    onClick(".restart", () => this.restart());
+    onClick(".error button", () => this.play());
     root.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.target.matches("button") && event.key === " ") return;
@@ -175,31 +211,63 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
     return this.#root.querySelector(selector);
   }
 
-  /** Passes the attributes on, once for all that change together. */
-  #apply() {
-    if (this.#applying) return;
-    this.#applying = true;
-    queueMicrotask(() => {
-      this.#applying = false;
-      if (!this.#session) return;
-      const values = readAttributes(this);
-      const address = values.model && new URL(values.model, document.baseURI).href;
-      this.#show();
-      this.#session.apply({ ...values, source: this.#file ?? address });
-    });
+  #observe(rootMargin, act) {
+    const observer = new IntersectionObserver((entries) => act(entries.at(-1).isIntersecting), { rootMargin });
+    observer.observe(this);
+    this.#observers.push(observer);
   }
 
-  #waitUntilNear() {
-    this.#near = new IntersectionObserver(
-      (entries) => {
-        if (!entries.some((entry) => entry.isIntersecting)) return;
-        this.#near.disconnect();
-        this.#near = undefined;
-        this.#apply();
-      },
-      { rootMargin: LAZY_MARGIN },
-    );
-    this.#near.observe(this);
+  /**
+   * The session: fetches what it is made of, and begins, once there is a model to begin with. Undefined without one, and if it
+   * cannot be fetched, which is told.
+   */
+  #activate() {
+    this.#wanted = true;
+    if (!this.isConnected || !(this.model || this.#file)) return Promise.resolve(undefined);
+    return (this.#activation ??= this.#begin());
+  }
+
+  async #needed() {
+    const session = await this.#activate();
+    if (!session) throw new Error("No model is loaded yet.");
+    return session;
+  }
+
+  async #begin() {
+    try {
+      this.#error = null;
+      this.#tell("statechange", { state: "loading" });
+      this.#lazy = await import("./element/lazy.js");
+      if (!this.isConnected) return undefined;
+      this.#session = new this.#lazy.Session(() => this.#renewCanvas(), (type, detail) => this.#tell(type, detail));
+      this.#session.state = "loading";
+      this.#session.visible = this.#visible;
+      if (this.#wantsPlay) this.#session.play();
+      this.#apply();
+      return this.#session;
+    } catch (thrown) {
+      this.#session = this.#activation = undefined;
+      this.#error = { type: "load", message: `The element's script could not be loaded: ${thrown.message}`, recovered: false };
+      this.#tell("statechange", { state: "error" });
+      this.#tell("error", this.#error);
+      return undefined;
+    }
+  }
+
+  /** A canvas keeps its first GPU context, so each device gets a new one. */
+  #renewCanvas() {
+    const old = this.#part(".frame > canvas");
+    const canvas = old.cloneNode();
+    canvas.addEventListener("click", () => this.#toggle());
+    old.replaceWith(canvas);
+    return canvas;
+  }
+
+  /** Passes the attributes on. */
+  #apply() {
+    this.#show();
+    const values = readAttributes(this);
+    this.#session?.apply({ ...values, source: this.#file ?? (values.model && this.#lazy.addressOf(values.model)) });
   }
 
   #toggle() {
@@ -214,44 +282,66 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
 
   /** Everything the session says: shown here, then told as an event. */
   #tell(type, detail) {
-    if (type === "progress") this.#status.showProgress(detail);
-    if (type === "statechange") this.#status.showState(detail.state);
-    if (type === "error") {
+    if (type === "progress") {
+      this.#status.showProgress(detail);
+      // By then the noise is drawn.
+      if (detail.phase === "kernels" || detail.phase === "self-test") this.#part(".facade").hidden = true;
+    }
+    if (type === "statechange") this.#showState(detail.state);
+    if (type === "load") this.#status.say("The model is loaded.");
+    if (type === "error" && detail.recovered) this.#status.showNotice(detail.message);
+    if (type === "error" && !detail.recovered) {
       this.#error = detail;
-      this.#status.showError(detail, this.poster);
+      this.#status.showError(detail, this.recording, this.poster !== "" || this.querySelector("[slot=poster]") !== null);
     }
     this.#show();
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
+  #showState(state) {
+    this.#status.showState(state);
+    if (state === "idle") this.#part(".facade").hidden = false;
+    if (USABLE.includes(state)) this.#part(".facade").hidden = true;
+    this.#show();
+  }
+
   /** Brings the shadow tree up to date with the attributes and the session. */
   #show() {
-    const { state, progress, info } = this.#session;
-    const { controls, count, alt } = readAttributes(this);
-    const columns = Math.ceil(Math.sqrt(count));
-    const [width, height] = info ? [info.width, info.height] : [1, 1];
-    this.#part(".frame").style.aspectRatio = `${columns * width} / ${Math.ceil(count / columns) * height}`;
-    this.#part(".frame > canvas").setAttribute("aria-label", alt || describe(count, info));
+    const { state, progress, info } = this;
+    const { controls, count, alt, poster } = readAttributes(this);
+    const columns = columnsOf(count);
+    this.#part(".frame").style.setProperty("--grid", `${columns} / ${Math.ceil(count / columns)}`);
+    const name = alt || describe(count, info);
+    this.#part(".frame > canvas").setAttribute("aria-label", name);
+    this.#internals.ariaLabel = name;
+    const picture = this.#part(".poster");
+    picture.hidden = poster === "";
+    if (poster && picture.getAttribute("src") !== poster) picture.src = poster;
 
     const playing = state === "playing";
-    const play = this.#part(".play");
-    play.classList.toggle("playing", playing);
+    const usable = USABLE.includes(state);
     const label = playing ? "Pause" : state === "complete" ? "Play again" : "Play";
-    if (play.ariaLabel !== label) {
-      play.ariaLabel = label;
-      play.title = `${label} (space)`;
+    for (const button of this.#root.querySelectorAll(".play, .start")) {
+      button.classList.toggle("playing", playing);
+      if (button.ariaLabel === label) continue;
+      button.ariaLabel = label;
+      button.title = `${label} (space)`;
     }
-    const usable = ["paused", "playing", "complete"].includes(state);
+    this.#part(".start").hidden = state === "loading" || state === "error" || (controls && state !== "idle");
     for (const button of this.#root.querySelectorAll(".buttons button")) button.disabled = !usable;
-    this.#part(".step").disabled = !usable || state === "complete";
-    this.#part(".controls").hidden = !controls || this.#error?.type === "no-webgpu";
+    this.#part(".play").disabled = !usable && state !== "idle";
+    this.#part(".step").disabled = (!usable && state !== "idle") || state === "complete";
+    this.#part(".controls").hidden = !controls;
+    // Its place stays, so that nothing on the page moves.
+    this.#part(".stage").classList.toggle("controlled", controls);
+    this.#part(".controls").classList.toggle("unusable", this.error?.type === "no-webgpu");
 
     const left = progress.t + 1;
     const unit = left === 1 ? "step of noise" : "steps of noise";
     this.#part(".readout").classList.toggle("empty", progress.stepsTotal === 0);
     this.#part(".number").textContent = left;
     this.#part(".unit").textContent = unit;
-    this.#timeline.update(progress, `${left} ${unit}`);
+    this.#timeline.update(progress, playing ? null : `${left} ${unit}`);
   }
 
   #acceptDrops() {
@@ -271,6 +361,11 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
       if (file) this.open(file);
     });
   }
+}
+
+/** Columns of a grid of `count` pictures: as square as it can be. */
+function columnsOf(count) {
+  return Math.ceil(Math.sqrt(count));
 }
 
 function describe(count, info) {

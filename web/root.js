@@ -1,2 +1,8 @@
-/** Where the page's folder is, for whatever is loaded from it at run time; so this file stays at its root. */
+/** What is loaded at run time from beside this file, so it stays at the root of the built folder, and bundlers find both. */
+
+/** Where the folder is. */
 export const ROOT = import.meta.url;
+
+/** The wasm module's JavaScript, and the address of its code. */
+export const importProgram = () => import("./ddpm.js");
+export const programAddress = () => new URL("./ddpm_bg.wasm", import.meta.url);

@@ -10,7 +10,7 @@ struct Chain {
     first_sample: u32,
 }
 
-// One reverse step, DDPM's or DDIM's: schedule::StepCoefficients cast to f32.
+// One step of a chain: schedule::StepCoefficients cast to f32.
 struct StepCoefficients {
     // The original timestep.
     t: u32,
@@ -27,4 +27,6 @@ struct StepCoefficients {
     sigma: f32,
     min_log_variance: f32,
     max_log_variance: f32,
+    // The t of the noise.
+    noise_t: u32,
 }

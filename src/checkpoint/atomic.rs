@@ -16,7 +16,7 @@ pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     Staged::new(path.as_ref(), bytes)?.commit()
 }
 
-/// Whether `name` is of a file that [`write`] began and did not come to rename, because it was killed.
+/// Whether `name` is of a file that [`write()`] began and did not come to rename, because it was killed.
 pub fn is_leftover(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with('.') && name.ends_with(".tmp")

@@ -1,7 +1,6 @@
 //! A checkpoint's tensors, read in place from the bytes of a safetensors file.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
@@ -27,24 +26,22 @@ impl Weights {
         Ok((weights, texts))
     }
 
-    /// The tensors of `tensors`: shape and elements by name.
+    /// The tensors of `tensors`: shape and elements by name, which no two share.
     ///
     /// # Errors
     /// If a shape and its elements do not agree, or an element is not finite.
-    pub fn from_f32(tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>) -> Result<Self> {
-        let mut bytes =
-            Vec::with_capacity(tensors.values().map(|(_, values)| size_of_val(values.as_slice())).sum());
-        let mut index = Vec::with_capacity(tensors.len());
+    pub fn from_f32(tensors: impl IntoIterator<Item = (String, (Vec<usize>, Vec<f32>))>) -> Result<Self> {
+        let mut bytes = Vec::new();
+        let mut index: Vec<Entry> = Vec::new();
         for (name, (sizes, values)) in tensors {
             let start = bytes.len();
             bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
             match Shape::new(&sizes).filter(|shape| shape.elements() == Some(values.len())) {
-                Some(shape) => index.push(Entry {
-                    name: name.into(),
-                    precision: Precision::F32,
-                    shape,
-                    range: start..bytes.len(),
-                }),
+                Some(shape) => {
+                    let place = index.partition_point(|entry| *entry.name < *name);
+                    let range = start..bytes.len();
+                    index.insert(place, Entry { name: name.into(), precision: Precision::F32, shape, range });
+                }
                 None => {
                     let found = values.len();
                     return Err(Error::input(format!(

@@ -13,7 +13,10 @@
 //! All panic if their slices' lengths do not agree.
 
 pub mod bound;
+mod langevin;
 pub mod loss;
+
+pub use langevin::{langevin_step, score};
 
 use crate::schedule::{Schedule, StepCoefficients};
 use crate::spec::{DiffusionSpec, VarianceType};

@@ -55,6 +55,7 @@ impl Evaluator {
             stride: tensor.quads() * 4,
             samples: batch,
             copies: 1,
+            shared_noise: false,
         };
         // The bound is the full chain's, wherever a respaced one would begin.
         let spec = DiffusionSpec { steps_offset: 0, ..checkpoint.diffusion.clone() };

@@ -1,10 +1,8 @@
-//! A GIF's blocks (GIF89a), all with palettes of 256 colours; `weezl` compresses the pixels.
+//! A GIF's blocks (GIF89a), all with palettes of 256 colours.
 //!
 //! The `gif` crate, with which the tests read films back, would be the heaviest library in the page.
 
-use weezl::{BitOrder, encode::Encoder};
-
-use crate::error::{Error, Result};
+use super::lzw;
 
 /// Red, green and blue of each colour.
 pub(super) type Palette = [u8; 3 * 256];
@@ -33,10 +31,7 @@ impl Gif {
     }
 
     /// Adds a frame of the GIF's size, `indices` into its palette or the GIF's, shown for `hundredths` of a second.
-    ///
-    /// # Errors
-    /// None is known; the encoder's type has them.
-    pub(super) fn push(&mut self, palette: Option<&Palette>, indices: &[u8], hundredths: u16) -> Result<()> {
+    pub(super) fn push(&mut self, palette: Option<&Palette>, indices: &[u8], hundredths: u16) {
         // What follows stays until the next frame covers it.
         self.bytes.extend([0x21, 0xf9, 4, 1 << 2]);
         self.bytes.extend(hundredths.to_le_bytes());
@@ -48,14 +43,11 @@ impl Gif {
         self.bytes.extend(palette.into_iter().flatten());
 
         self.bytes.push(BITS);
-        let compressed = Encoder::new(BitOrder::Lsb, BITS).encode(indices);
-        let compressed = compressed.map_err(|e| Error::input(format!("the film cannot be encoded ({e})")))?;
-        for block in compressed.chunks(BLOCK) {
+        for block in lzw::compress(indices).chunks(BLOCK) {
             self.bytes.push(block.len() as u8);
             self.bytes.extend(block);
         }
         self.bytes.push(0);
-        Ok(())
     }
 
     fn put_size(&mut self) {

@@ -4,6 +4,7 @@
 //! median cut over colours of five bits a channel, without dithering.
 
 mod gif;
+mod lzw;
 
 use crate::error::{Error, Result};
 use crate::picture::Raster;
@@ -47,10 +48,12 @@ impl Film {
             )));
         }
         if self.channels == 1 {
-            return self.gif.push(None, &raster.pixels, hundredths);
+            self.gif.push(None, &raster.pixels, hundredths);
+        } else {
+            let (palette, indices) = median_cut(&raster.pixels);
+            self.gif.push(Some(&palette), &indices, hundredths);
         }
-        let (palette, indices) = median_cut(&raster.pixels);
-        self.gif.push(Some(&palette), &indices, hundredths)
+        Ok(())
     }
 
     /// The GIF's bytes.

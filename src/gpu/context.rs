@@ -57,11 +57,13 @@ pub(super) struct Counters {
 pub struct AdapterSummary {
     /// The driver's name for it; browsers may hide it.
     pub name: String,
-    /// Vulkan, Metal, DX12 or WebGPU.
-    pub backend: String,
     /// Whether it computes on the CPU.
     pub cpu: bool,
+    /// Vulkan, Metal, DX12 or WebGPU.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub backend: String,
     /// Driver and version.
+    #[cfg(not(target_arch = "wasm32"))]
     pub driver: String,
     /// Whether timestamps, f16 and subgroups are offered.
     #[cfg(not(target_arch = "wasm32"))]
@@ -76,8 +78,10 @@ impl AdapterSummary {
         let info = adapter.get_info();
         Self {
             name: info.name,
-            backend: format!("{:?}", info.backend),
             cpu: info.device_type == wgpu::DeviceType::Cpu,
+            #[cfg(not(target_arch = "wasm32"))]
+            backend: format!("{:?}", info.backend),
+            #[cfg(not(target_arch = "wasm32"))]
             driver: format!("{} {}", info.driver, info.driver_info).trim_ascii().to_owned(),
             #[cfg(not(target_arch = "wasm32"))]
             features: adapter.features(),
@@ -174,7 +178,11 @@ impl GpuContext {
         device.on_uncaptured_error(Arc::new(move |error| record_fault(&seen, uncaptured(&error))));
         let seen = fault.clone();
         device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed || !message.is_empty() {
+            // Natively a device that is dropped is lost without a word. In a page others can destroy it.
+            if cfg!(target_arch = "wasm32")
+                || reason != wgpu::DeviceLostReason::Destroyed
+                || !message.is_empty()
+            {
                 record_fault(
                     &seen,
                     Error::new(ErrorKind::DeviceLost, format!("the GPU was lost: {message}")),

@@ -148,6 +148,7 @@ const INCLUDES: &[(&str, &str)] = &[
     include_file!("matmul_tile"),
     include_file!("normal"),
     include_file!("philox"),
+    include_file!("prediction"),
     include_file!("silu"),
     include_file!("texel"),
     include_file!("turns"),

@@ -42,6 +42,7 @@ pub struct StepCoefficients {
     pub sigma: f32,
     pub min_log_variance: f32,
     pub max_log_variance: f32,
+    pub noise_t: u32,
 }
 
 impl From<&schedule::StepCoefficients> for StepCoefficients {
@@ -61,6 +62,7 @@ impl From<&schedule::StepCoefficients> for StepCoefficients {
             sigma: step.sigma as f32,
             min_log_variance: step.min_log_variance as f32,
             max_log_variance: step.max_log_variance as f32,
+            noise_t: step.noise_t,
         }
     }
 }
@@ -78,11 +80,18 @@ pub struct Picture {
     pub samples: u32,
     /// How often the network's batch holds each: 2 in a guided chain.
     pub copies: u32,
+    /// All pictures draw the noise of the batch's first.
+    pub shared_noise: bool,
 }
 
 impl Picture {
     /// C · H · W.
     pub fn elements(&self) -> u32 {
         self.plane * self.channels
+    }
+
+    /// How far apart the noises of two pictures are, in samples.
+    pub fn sample_step(&self) -> u32 {
+        (!self.shared_noise).into()
     }
 }

@@ -22,6 +22,8 @@ pub mod draw_timesteps;
 mod dropout;
 pub mod gradient_norm;
 mod group_norm;
+pub mod guided_step;
+pub mod inpaint;
 mod linear;
 pub mod matmul;
 mod mean_loss;
@@ -67,6 +69,8 @@ pub static SHADERS: &[&Shader] = &[
     &group_norm::GROUP_NORM,
     &group_norm::GROUP_NORM_GRADIENT,
     &group_norm::GROUP_NORM_PARAMETERS,
+    &guided_step::GUIDED_STEP,
+    &inpaint::INPAINT,
     &linear::LINEAR,
     &linear::LINEAR_GRADIENT,
     &matmul::MATMUL,

@@ -24,6 +24,14 @@ params! {
         t: u32,
         /// 2 to write each sample twice.
         copies: u32,
+        /// 0 where all pictures draw the first one's noise, else 1.
+        sample_step: u32,
+        /// Unused.
+        pad0: u32,
+        /// Unused.
+        pad1: u32,
+        /// Unused.
+        pad2: u32,
     }
 }
 
@@ -58,6 +66,8 @@ pub fn record(
         stream: stream as u32,
         t,
         copies: picture.copies,
+        sample_step: picture.sample_step(),
+        ..Normals::default()
     };
     let groups = [picture.elements().div_ceil(4).div_ceil(64), picture.samples, 1];
     let key = KernelKey::new(&NORMALS, "normals");

@@ -33,6 +33,14 @@ params! {
         guidance_mode: u32,
         /// w of ε = (1 − w) · ε_null + w · ε_label.
         guidance: f32,
+        /// 0 where all pictures draw the first one's noise, else 1.
+        sample_step: u32,
+        /// Unused.
+        pad0: u32,
+        /// Unused.
+        pad1: u32,
+        /// Unused.
+        pad2: u32,
     }
 }
 
@@ -58,7 +66,7 @@ pub static P_SAMPLE: Shader = Shader {
 pub enum ReverseStep {
     /// Algorithm 2's.
     Ancestral,
-    /// DDIM's, with this ε̂.
+    /// DDIM's, either way, or Langevin dynamics', with this ε̂.
     Ddim(PredNoise),
 }
 
@@ -100,20 +108,7 @@ pub fn record(
     guidance: Option<f32>,
     buffers: &StepBuffers<'_>,
 ) -> Result<()> {
-    let params = PSample {
-        elements: picture.elements(),
-        plane: picture.plane,
-        channels: picture.channels,
-        stride: picture.stride,
-        output_stride: buffers.output_stride,
-        samples: picture.samples,
-        variance_type: spec.variance_type as u32,
-        clip: spec.clip_sample.into(),
-        pred_noise_from_network: (step == ReverseStep::Ddim(PredNoise::FromNetwork)).into(),
-        copies: picture.copies,
-        guidance_mode: guidance.is_some().into(),
-        guidance: guidance.unwrap_or(0.0),
-    };
+    let params = step_params(picture, spec, step, guidance, buffers.output_stride);
     let entry_point = entry_point(step);
     let args = [
         buffers.chain.into(),
@@ -123,6 +118,36 @@ pub fn record(
         buffers.pred_x_start.into(),
         buffers.pred_noise.into(),
     ];
-    let groups = [picture.elements().div_ceil(4).div_ceil(64), picture.samples, 1];
-    rec.dispatch(entry_point, KernelKey::new(&P_SAMPLE, entry_point), &params, &args, groups)
+    rec.dispatch(entry_point, KernelKey::new(&P_SAMPLE, entry_point), &params, &args, groups(picture))
+}
+
+/// What a step's kernel is told.
+pub fn step_params(
+    picture: &Picture,
+    spec: &DiffusionSpec,
+    step: ReverseStep,
+    guidance: Option<f32>,
+    output_stride: u32,
+) -> PSample {
+    PSample {
+        elements: picture.elements(),
+        plane: picture.plane,
+        channels: picture.channels,
+        stride: picture.stride,
+        output_stride,
+        samples: picture.samples,
+        variance_type: spec.variance_type as u32,
+        clip: spec.clip_sample.into(),
+        pred_noise_from_network: (step == ReverseStep::Ddim(PredNoise::FromNetwork)).into(),
+        copies: picture.copies,
+        guidance_mode: guidance.is_some().into(),
+        guidance: guidance.unwrap_or(0.0),
+        sample_step: picture.sample_step(),
+        ..PSample::default()
+    }
+}
+
+/// Workgroups of a step's kernel.
+pub fn groups(picture: &Picture) -> [u32; 3] {
+    [picture.elements().div_ceil(4).div_ceil(64), picture.samples, 1]
 }

@@ -20,10 +20,10 @@ params! {
         samples: u32,
         /// The stream of [`Stream`].
         stream: u32,
+        /// 0 where all pictures draw the first one's noise, else 1.
+        sample_step: u32,
         /// Unused.
         pad0: u32,
-        /// Unused.
-        pad1: u32,
     }
 }
 
@@ -72,8 +72,8 @@ pub fn record(rec: &mut Recorder<'_>, picture: &Picture, buffers: &ForwardBuffer
         stride: picture.stride,
         samples: picture.samples,
         stream: Stream::ForwardNoise as u32,
+        sample_step: picture.sample_step(),
         pad0: 0,
-        pad1: 0,
     };
     let args = [
         buffers.chain.into(),

@@ -1,17 +1,21 @@
-//! The reverse process on the GPU: Algorithm 2, DDIM, guidance, kept frames.
+//! The reverse process on the GPU: Algorithm 2, DDIM both ways, Langevin dynamics, guidance, parts of pictures that are
+//! known, kept frames.
 //!
 //! [`Sampler::step`] encodes one step x_t → x_{t−1}; it is the same fixed list of dispatches for every t, since the
 //! step's index, the schedule and the noise are on the GPU. x_t never leaves it to be drawn or to go on.
 
 mod frames;
+mod guide;
+mod known;
 mod options;
 #[cfg(not(target_arch = "wasm32"))]
 mod run;
 
 pub use frames::Frames;
+pub use guide::GuideBuffers;
 pub use options::{Conditioning, Method, SamplerOptions};
 #[cfg(not(target_arch = "wasm32"))]
-pub use run::run;
+pub use run::{run, run_until};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
@@ -19,9 +23,8 @@ use crate::gpu::{Buffer, GpuContext, KernelKey, Plan, Recorder};
 use crate::graph::{Tensor, unet};
 use crate::ops::chain::{Chain, Picture, StepCoefficients};
 use crate::ops::p_sample::{self, ReverseStep, StepBuffers};
-use crate::ops::{Network, advance, normals, to_channels_first, to_channels_last};
+use crate::ops::{Network, advance, guided_step, normals, to_channels_first, to_channels_last};
 use crate::rng::Stream;
-use crate::schedule;
 
 /// The kernels that [`Sampler::new`] needs besides the network's.
 pub fn kernels(method: Method) -> Vec<KernelKey> {
@@ -36,6 +39,10 @@ fn step_kind(method: Method) -> ReverseStep {
     match method {
         Method::Ddpm => ReverseStep::Ancestral,
         Method::Ddim { pred_noise, .. } => ReverseStep::Ddim(pred_noise),
+        #[cfg(not(target_arch = "wasm32"))]
+        Method::Langevin { pred_noise, .. } | Method::DdimEncode { pred_noise } => {
+            ReverseStep::Ddim(pred_noise)
+        }
     }
 }
 
@@ -45,8 +52,10 @@ pub struct Sampler {
     network_x: Buffer,
     timesteps: Buffer,
     chain: Buffer,
+    steps: Buffer,
     pred_x_start: Buffer,
     pred_noise: Buffer,
+    gradient: Option<Buffer>,
     step_plan: Plan,
     draw_plan: Plan,
     picture_tensor: Tensor,
@@ -63,12 +72,18 @@ impl Sampler {
     /// # Errors
     /// If the options do not fit the checkpoint, or the batch does not fit the adapter.
     pub fn new(gpu: &GpuContext, checkpoint: &Checkpoint, options: &SamplerOptions) -> Result<Self> {
+        Self::record(gpu, checkpoint, options, None::<fn(&GuideBuffers<'_>) -> Result<Plan>>)
+    }
+
+    fn record(
+        gpu: &GpuContext,
+        checkpoint: &Checkpoint,
+        options: &SamplerOptions,
+        classifier: Option<impl FnOnce(&GuideBuffers<'_>) -> Result<Plan>>,
+    ) -> Result<Self> {
         let branches = options.branches(checkpoint)?;
         let spec = &checkpoint.diffusion;
-        let steps = match options.method {
-            Method::Ddpm => schedule::ddpm_steps(spec, options.steps)?,
-            Method::Ddim { eta, .. } => schedule::ddim_steps(spec, options.steps, eta)?,
-        };
+        let steps = options.chain(spec)?;
         checkpoint.check_outputs()?;
         let graph = unet::describe(&checkpoint.unet, options.size.unwrap_or(checkpoint.unet.sample_size))?;
         let network = Network::new(gpu, &graph, &checkpoint.weights, options.count * branches.copies)?;
@@ -83,6 +98,7 @@ impl Sampler {
             stride: picture_tensor.quads() * 4,
             samples: options.count,
             copies: branches.copies,
+            shared_noise: options.shared_noise,
         };
         let coefficients: Vec<StepCoefficients> = steps.iter().map(StepCoefficients::from).collect();
         let chain = gpu.buffer("chain", 4)?;
@@ -102,7 +118,22 @@ impl Sampler {
             pred_noise: &pred_noise,
         };
         let step = step_kind(options.method);
-        p_sample::record(&mut rec, &picture, spec, step, branches.guidance, &buffers)?;
+        let mut before_step = Plan::default();
+        let mut gradient = None;
+        match classifier {
+            None => p_sample::record(&mut rec, &picture, spec, step, branches.guidance, &buffers)?,
+            Some(classifier) => {
+                let gradient = gradient.insert(gpu.buffer("gradient", words)?);
+                before_step = classifier(&GuideBuffers {
+                    x: &network.x,
+                    timesteps: &network.timesteps,
+                    gradient,
+                    tensor: &picture_tensor,
+                    count: options.count,
+                })?;
+                guided_step::record(&mut rec, &picture, spec, step, branches.guidance, &buffers, gradient)?;
+            }
+        }
         let rows = network.batch();
         advance::record(&mut rec, steps.len() as u32, rows, &steps_buffer, &chain, &network.timesteps)?;
         let tail = rec.finish();
@@ -117,9 +148,11 @@ impl Sampler {
             network_x: network.x.clone(),
             timesteps: network.timesteps.clone(),
             chain,
+            steps: steps_buffer,
             pred_x_start,
             pred_noise,
-            step_plan: network.plan.then(tail),
+            gradient,
+            step_plan: network.plan.then(before_step).then(tail),
             draw_plan,
             picture_tensor,
             picture,
@@ -180,7 +213,12 @@ impl Sampler {
 
     /// The next step's t (x_t has t + 1 steps of noise); `None` at the end.
     pub fn t(&self) -> Option<u32> {
-        self.step_timesteps.get(self.steps_done as usize).copied()
+        self.t_of(self.steps_done)
+    }
+
+    /// The t of the step that follows `steps_done` others; `None` if there is none.
+    pub fn t_of(&self, steps_done: u32) -> Option<u32> {
+        self.step_timesteps.get(steps_done as usize).copied()
     }
 
     /// Dispatches of one step.
@@ -221,6 +259,27 @@ impl Sampler {
         let values: Vec<f32> = self.gpu.read_range(self.views()[view_ix], 0, self.view_bytes()).await?;
         self.gpu.check()?;
         Ok(to_channels_first(&self.picture_tensor, &values))
+    }
+
+    /// Puts [`Self::views`] in place, one after the other in `words`, as they were after `steps_done` steps of a chain
+    /// like this one.
+    ///
+    /// # Panics
+    /// If there are fewer or more.
+    pub fn restore(&mut self, words: &[u8], steps_done: u32) {
+        let bytes = self.view_bytes() as usize;
+        assert!(words.len() == 3 * bytes, "three views");
+        for (view, words) in self.views().into_iter().zip(words.chunks_exact(bytes)) {
+            self.gpu.write(view, words);
+        }
+        for copy in 1..self.picture.copies {
+            self.gpu.queue().write_buffer(
+                self.network_x.raw(),
+                u64::from(copy) * self.view_bytes(),
+                &words[..bytes],
+            );
+        }
+        self.set_position(steps_done);
     }
 
     /// Puts x_t (`[count, C, H, W]`) in place, as it is after `steps_done` steps.

@@ -3,6 +3,8 @@
 use crate::checkpoint::Checkpoint;
 use crate::diffusion::PredNoise;
 use crate::error::{Error, Result, decimal};
+use crate::schedule::{self, StepCoefficients};
+use crate::spec::{DiffusionSpec, VarianceType};
 
 /// The chain's kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,6 +18,71 @@ pub enum Method {
         /// Which ε̂ goes with a clipped x̂_0.
         pred_noise: PredNoise,
     },
+    /// Annealed Langevin dynamics by the same network, on as many levels as there are steps
+    /// ([`langevin_steps`](schedule::langevin_steps)). Native only: readers of a page would load it and have no use for it.
+    #[cfg(not(target_arch = "wasm32"))]
+    Langevin {
+        /// Updates on each level.
+        updates: u32,
+        /// The ratio of the score's part of an update to the noise's.
+        snr: f64,
+        /// Which ε̂ goes with a clipped x̂_0.
+        pred_noise: PredNoise,
+    },
+    /// The deterministic DDIM backwards, from pictures to the x that lead to them
+    /// ([`ddim_encode_steps`](schedule::ddim_encode_steps)): put them in place with [`Sampler::write_x`]. Native only.
+    ///
+    /// [`Sampler::write_x`]: super::Sampler::write_x
+    #[cfg(not(target_arch = "wasm32"))]
+    DdimEncode {
+        /// Which ε̂ goes with a clipped x̂_0.
+        pred_noise: PredNoise,
+    },
+}
+
+impl SamplerOptions {
+    /// The steps of the chain, in the order they are taken.
+    ///
+    /// # Errors
+    /// If there is no such chain.
+    pub fn chain(&self, spec: &DiffusionSpec) -> Result<Vec<StepCoefficients>> {
+        let steps = self.method.steps(spec, self.steps)?;
+        // A page has no use for more than one.
+        if self.resample == 1 || cfg!(target_arch = "wasm32") {
+            return Ok(steps);
+        }
+        let learned = matches!(spec.variance_type, VarianceType::Learned | VarianceType::LearnedRange);
+        match self.method {
+            // There σ is a factor on what the network says.
+            Method::Ddpm if learned => Err(Error::input(
+                "resampling: expected DDIM, or a model of fixed variance, found a learned one",
+            )),
+            Method::Ddpm | Method::Ddim { .. } => {
+                schedule::resampled_steps(spec.num_timesteps, &steps, self.resample)
+            }
+            #[cfg(not(target_arch = "wasm32"))]
+            Method::Langevin { .. } | Method::DdimEncode { .. } => {
+                Err(Error::input("resampling: expected DDPM or DDIM, whose steps lead down a level each"))
+            }
+        }
+    }
+}
+
+impl Method {
+    /// The steps of a chain of `count` timesteps, in the order they are taken.
+    ///
+    /// # Errors
+    /// If there is no such chain.
+    pub fn steps(self, spec: &DiffusionSpec, count: u32) -> Result<Vec<StepCoefficients>> {
+        match self {
+            Self::Ddpm => schedule::ddpm_steps(spec, count),
+            Self::Ddim { eta, .. } => schedule::ddim_steps(spec, count, eta),
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::Langevin { updates, snr, .. } => schedule::langevin_steps(spec, count, updates, snr),
+            #[cfg(not(target_arch = "wasm32"))]
+            Self::DdimEncode { .. } => schedule::ddim_encode_steps(spec, count),
+        }
+    }
 }
 
 /// The labels of a class-conditional chain.
@@ -36,14 +103,19 @@ pub struct SamplerOptions {
     pub first_sample: u32,
     /// The seed of all noise.
     pub seed: u64,
-    /// DDPM or DDIM.
+    /// The kind of chain.
     pub method: Method,
-    /// Steps of the chain, at most T.
+    /// Timesteps of the chain, at most T; each is one step, or of Langevin dynamics one level.
     pub steps: u32,
     /// Labels and guidance.
     pub conditioning: Conditioning,
     /// Height and width, if not the network's own.
     pub size: Option<[u32; 2]>,
+    /// All pictures draw the noise of the first, so that they differ by what they begin with, or by their labels, alone.
+    pub shared_noise: bool,
+    /// How often each step of a DDPM or DDIM chain is taken, noised back in between (see
+    /// [`resampled_steps`](schedule::resampled_steps)): 1, or more for inpainting to fit what it leaves.
+    pub resample: u32,
 }
 
 impl Default for SamplerOptions {
@@ -57,6 +129,8 @@ impl Default for SamplerOptions {
             steps: 1000,
             conditioning: Conditioning::default(),
             size: None,
+            shared_noise: false,
+            resample: 1,
         }
     }
 }

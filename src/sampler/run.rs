@@ -12,19 +12,29 @@ const BUDGET: Duration = Duration::from_millis(80);
 ///
 /// # Errors
 /// If the device is lost or out of memory.
-pub fn run(
+pub fn run(sampler: &mut Sampler, frames: Option<&mut Frames>, progress: impl FnMut(u32)) -> Result<()> {
+    run_until(sampler, sampler.steps_total(), frames, progress)
+}
+
+/// As [`run`], until so many steps are done.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_until(
     sampler: &mut Sampler,
+    steps_done: u32,
     mut frames: Option<&mut Frames>,
     mut progress: impl FnMut(u32),
 ) -> Result<()> {
+    let end = steps_done.min(sampler.steps_total());
     let gpu = sampler.gpu().clone();
     let mut steps_per_submit = 1u32;
     let mut in_flight: Option<(wgpu::SubmissionIndex, u32, u32)> = None;
     let mut last_done = Instant::now();
-    while sampler.steps_done() < sampler.steps_total() || in_flight.is_some() {
+    while sampler.steps_done() < end || in_flight.is_some() {
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let first = sampler.steps_done();
-        for _ in 0..steps_per_submit {
+        for _ in 0..steps_per_submit.min(end.saturating_sub(first)) {
             if sampler.steps_done() == 0
                 && let Some(frames) = frames.as_deref_mut()
             {

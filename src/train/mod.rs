@@ -9,6 +9,7 @@ mod check;
 mod config;
 mod initial;
 mod memory;
+mod micro_batch;
 mod preset;
 mod state;
 #[cfg(not(target_arch = "wasm32"))]
@@ -23,19 +24,17 @@ pub use state::{TENSORS, TrainState};
 #[cfg(not(target_arch = "wasm32"))]
 pub use state_file::{SavedState, StateOrigin};
 
+use micro_batch::{Buffers, Pass};
+
 use crate::checkpoint::{Checkpoint, Weights};
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, GpuContext, Pace, Plan, Recorder};
 use crate::graph::{Graph, unet};
 use crate::ops::adam::{Adam, AdamStep};
-use crate::ops::chain::{Chain, Picture};
-use crate::ops::q_sample::ForwardBuffers;
+use crate::ops::chain::Chain;
 use crate::ops::store::{Array, ParameterStore};
-use crate::ops::training_loss::{Loss, LossBuffers};
-use crate::ops::{
-    TrainingNetwork, TrainingOptions, adam, advance_training, draw_timesteps, gradient_norm, q_sample,
-    to_channels_last, training_loss,
-};
+use crate::ops::training_loss::Loss;
+use crate::ops::{TrainingNetwork, TrainingOptions, adam, advance_training, gradient_norm, to_channels_last};
 use crate::schedule::Schedule;
 use crate::spec::{DiffusionSpec, LossType, TrainSpec, VarianceType};
 
@@ -115,29 +114,32 @@ impl Trainer {
             noise: &noise,
             coefficients: &coefficients,
             sample_losses: &sample_losses,
+            num_timesteps: checkpoint.diffusion.num_timesteps,
         };
-        let num_timesteps = checkpoint.diffusion.num_timesteps;
-        let record = |passes: [&Plan; 2],
-                      loss: &Loss,
-                      chain: &Buffer,
-                      losses: &Buffer,
-                      batch: u32,
-                      ends_step: bool| {
-            let sizes = [batch, num_timesteps];
-            micro_batch(gpu, &network, &buffers, passes, loss, [chain, losses], sizes, ends_step)
-        };
-        let loss = Loss::new(gpu, &checkpoint.diffusion, spec.loss, spec.min_snr_gamma)?;
-        let passes = [&network.forward, &network.backward];
-        let micro_plan = record(passes, &loss, &chain, &losses, spec.batch_size, false)?;
+        let record = |pass: &Pass<'_>| micro_batch::record(gpu, &network, &buffers, pass);
+        let micro_plan = record(&Pass {
+            forward: &network.forward,
+            backward: &network.backward,
+            loss: &Loss::new(gpu, &checkpoint.diffusion, spec.loss, spec.min_snr_gamma)?,
+            chain: &chain,
+            losses: &losses,
+            batch: spec.batch_size,
+            ends_step: false,
+        })?;
         let validation = {
             let chain = gpu.buffer("validation chain", 4)?;
             let losses = gpu.buffer("validation losses", slots)?;
-            let nothing = Plan::default();
             let mean_alone =
                 DiffusionSpec { variance_type: VarianceType::FixedSmall, ..checkpoint.diffusion.clone() };
-            let loss = Loss::new(gpu, &mean_alone, LossType::Mse, None)?;
-            let passes = [&network.evaluation, &nothing];
-            let plan = record(passes, &loss, &chain, &losses, spec.micro_batch, true)?;
+            let plan = record(&Pass {
+                forward: &network.evaluation,
+                backward: &Plan::default(),
+                loss: &Loss::new(gpu, &mean_alone, LossType::Mse, None)?,
+                chain: &chain,
+                losses: &losses,
+                batch: spec.micro_batch,
+                ends_step: true,
+            })?;
             Validation { plan, chain, losses }
         };
 
@@ -318,7 +320,7 @@ impl Trainer {
             let shape = shapes[name.as_str()].clone();
             (name, (shape, values))
         });
-        let weights = Weights::from_f32(tensors.collect()).map_err(|error| {
+        let weights = Weights::from_f32(tensors).map_err(|error| {
             error.within(format!("after {} steps training has diverged", self.steps_done))
         })?;
         Ok(Checkpoint { weights, ..self.checkpoint.clone() })
@@ -365,66 +367,4 @@ fn adam_settings(spec: &TrainSpec) -> Adam {
         rate2: (1.0 - spec.beta2) as f32,
         ..Adam::default()
     }
-}
-
-struct Buffers<'a> {
-    x_start: &'a Buffer,
-    noise: &'a Buffer,
-    coefficients: &'a Buffer,
-    sample_losses: &'a Buffer,
-}
-
-/// Draws t and ε, and plays the passes with the loss between them; then the chain goes on by a micro-batch.
-fn micro_batch(
-    gpu: &GpuContext,
-    network: &TrainingNetwork,
-    buffers: &Buffers<'_>,
-    [forward, backward]: [&Plan; 2],
-    loss: &Loss,
-    [chain, losses]: [&Buffer; 2],
-    [batch, num_timesteps]: [u32; 2],
-    ends_step: bool,
-) -> Result<Plan> {
-    let tensor = network.input_tensor();
-    let samples = network.batch();
-    let picture = Picture {
-        plane: tensor.pixels(),
-        channels: tensor.channels(),
-        stride: tensor.quads() * 4,
-        samples,
-        copies: 1,
-    };
-    let mut rec = Recorder::new(gpu);
-    draw_timesteps::record(&mut rec, samples, num_timesteps, chain, &network.timesteps)?;
-    let noised = ForwardBuffers {
-        chain,
-        x_start: buffers.x_start,
-        timesteps: &network.timesteps,
-        coefficients: buffers.coefficients,
-        x_t: &network.x,
-        noise: buffers.noise,
-    };
-    q_sample::record(&mut rec, &picture, &noised)?;
-    let before = rec.take();
-    let compared = LossBuffers {
-        chain,
-        output: &network.output,
-        x_start: buffers.x_start,
-        noise: buffers.noise,
-        timesteps: &network.timesteps,
-        d_output: &network.d_output,
-        sample_losses: buffers.sample_losses,
-        losses,
-    };
-    training_loss::record(
-        &mut rec,
-        gpu,
-        loss,
-        [samples, batch],
-        [network.output_tensor(), tensor],
-        &compared,
-    )?;
-    let between = rec.take();
-    advance_training::record(&mut rec, samples, ends_step, chain, losses)?;
-    Ok(before.then(forward.clone()).then(between).then(backward.clone()).then(rec.finish()))
 }

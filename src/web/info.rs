@@ -39,9 +39,11 @@ pub(super) struct StartOptions {
     pub(super) sampler: SamplerOptions,
     pub(super) view: String,
     pub(super) speed: f64,
+    /// The seed with which to go on from the last snapshot, if there is one.
+    pub(super) resume: Option<u64>,
 }
 
-/// Reads `{count, seed, sampler, steps, eta, label, guidance, view, speed}`, each of which may be missing.
+/// Reads `{count, seed, sampler, steps, eta, label, guidance, view, speed, resume}`, each of which may be missing.
 pub(super) fn start_options(options: &JsValue) -> Result<StartOptions> {
     let number = |key: &str| js::get(options, key).as_f64();
     let text =
@@ -71,9 +73,12 @@ pub(super) fn start_options(options: &JsValue) -> Result<StartOptions> {
             steps: whole("steps", 1000)?,
             conditioning: Conditioning { label, guidance: number("guidance") },
             size: None,
+            shared_noise: false,
+            resample: 1,
         },
         view: text("view", "x_t"),
         speed: number("speed").unwrap_or(0.0),
+        resume: js::get(options, "resume").as_string().map(|text| seed(&text)).transpose()?,
     })
 }
 

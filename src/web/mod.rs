@@ -1,15 +1,18 @@
-//! What the page's JavaScript sees: [`Player`], the one place that exports.
+//! What the page's JavaScript sees: [`Gpu`] and [`Player`], the one place that exports.
 
 mod display;
 mod error;
+mod gpu;
 mod info;
 mod noise;
 mod pacer;
 mod player;
+mod snapshot;
 mod task;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
+pub use gpu::Gpu;
 pub use player::Player;
 
 /// Half the size of the standard library's allocator.

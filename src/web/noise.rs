@@ -17,7 +17,14 @@ pub(super) fn draw(
     let [height, width] = checkpoint.unet.sample_size;
     let channels = checkpoint.unet.in_channels;
     let stride = channels.next_multiple_of(4);
-    let picture = Picture { plane: height * width, channels, stride, samples: options.count, copies: 1 };
+    let picture = Picture {
+        plane: height * width,
+        channels,
+        stride,
+        samples: options.count,
+        copies: 1,
+        shared_noise: options.shared_noise,
+    };
     let words = u64::from(options.count) * u64::from(picture.plane) * u64::from(stride);
     let x = gpu.buffer("noise", words)?;
     let chain = gpu.buffer_with("noise chain", &[Chain::new(0, options.seed, options.first_sample)])?;

@@ -1,4 +1,4 @@
-//! How many steps to submit, and when: a few short submissions in flight, never waited for.
+//! How many steps to submit, and when: a few short submissions in flight, never waited for, however many chains there are.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub(super) struct Pacer {
     in_flight: VecDeque<u32>,
     /// Submissions that the device has finished.
     finished: Arc<AtomicU32>,
+    /// Submissions of all chains in flight.
+    in_flight_of_all: Arc<AtomicU32>,
     seen: u32,
     last_finish_ms: f64,
     /// Steps a millisecond; 0 until the first submission is finished.
@@ -28,10 +30,12 @@ pub(super) struct Pacer {
 }
 
 impl Pacer {
-    pub(super) fn new() -> Self {
+    /// For a chain on a device that counts its submissions in `in_flight_of_all`.
+    pub(super) fn new(in_flight_of_all: Arc<AtomicU32>) -> Self {
         Self {
             in_flight: VecDeque::new(),
             finished: Arc::default(),
+            in_flight_of_all,
             seen: 0,
             last_finish_ms: 0.0,
             rate: 0.0,
@@ -51,21 +55,24 @@ impl Pacer {
         self.rate * 1000.0
     }
 
-    /// How many steps to submit at `now_ms`; 0 while enough is in flight.
-    pub(super) fn steps_due(&mut self, now_ms: f64) -> u32 {
+    /// How many steps to submit at `now_ms`; 0 while enough is in flight. `sharing` chains play on this device, this one among
+    /// them, so alone it would be so many times as fast.
+    pub(super) fn steps_due(&mut self, now_ms: f64, sharing: u32) -> u32 {
         let idle = self.in_flight.is_empty();
         self.note_finished(now_ms);
         let since = (now_ms - self.last_tick_ms).clamp(0.0, 250.0);
         self.last_tick_ms = now_ms;
-        let per_submission = (self.rate * SUBMISSION_MS).clamp(1.0, 64.0);
-        let most = if per_submission > 1.0 { MANY_IN_FLIGHT } else { FEW_IN_FLIGHT };
+        let per_submission = (self.rate * f64::from(sharing) * SUBMISSION_MS).clamp(1.0, 64.0);
+        // Where chains share the device it is one limit for all, or those with the higher one would take every turn.
+        let many = per_submission > 1.0 || sharing > 1;
+        let most = if many { MANY_IN_FLIGHT } else { FEW_IN_FLIGHT };
         if self.limit > 0.0 {
             self.allowance = (self.allowance + since * self.limit / 1000.0).min(per_submission.max(1.0));
             if self.allowance < 1.0 {
                 return 0;
             }
         }
-        if self.in_flight.len() >= most {
+        if self.in_flight_of_all.load(Relaxed) as usize >= most {
             return 0;
         }
         if idle {
@@ -93,9 +100,11 @@ impl Pacer {
     pub(super) fn submitted(&mut self, queue: &wgpu::Queue, steps: u32) {
         self.in_flight.push_back(steps);
         self.allowance -= f64::from(steps);
-        let finished = self.finished.clone();
+        self.in_flight_of_all.fetch_add(1, Relaxed);
+        let (finished, in_flight_of_all) = (self.finished.clone(), self.in_flight_of_all.clone());
         queue.on_submitted_work_done(move || {
             finished.fetch_add(1, Relaxed);
+            in_flight_of_all.fetch_sub(1, Relaxed);
         });
     }
 }

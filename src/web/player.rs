@@ -1,20 +1,22 @@
-//! `Player`: the device, a checkpoint, a chain and its canvas, behind a JavaScript class.
+//! `Player`: a checkpoint, a chain and its canvas, behind a JavaScript class.
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::display::Screen;
 use super::error::to_js;
+use super::gpu::Gpu;
 use super::pacer::Pacer;
+use super::snapshot::{Snapshot, Snapshots};
 use super::task::next_task;
 use super::{info, noise};
 use crate::checkpoint::{Checkpoint, ParamShape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::film::Film;
-use crate::gpu::GpuContext;
 use crate::graph::unet;
 use crate::picture::{Grid, Raster};
 use crate::sampler::{Conditioning, Frames, Sampler};
+use crate::self_test::SelfTest;
 use crate::{ops, sampler};
 
 /// Frames kept for scrubbing and films.
@@ -51,57 +53,58 @@ struct Chain {
     sampler: Sampler,
     frames: Frames,
     pacer: Pacer,
+    snapshots: Snapshots,
 }
 
 /// Denoises pictures on a canvas. Calls that return a promise must not overlap with any other.
 #[wasm_bindgen]
 pub struct Player {
-    gpu: GpuContext,
+    gpu: Gpu,
     on_progress: js_sys::Function,
     screen: Screen,
     checkpoint: Option<Checkpoint>,
     chain: Option<Chain>,
     view: View,
+    /// Of the chain that the device was lost with.
+    lost: Option<Snapshot>,
 }
 
 #[wasm_bindgen]
 impl Player {
-    /// Requests a device that can draw on `canvas`; `on_progress(phase, done, total)` hears of this and of `start`.
+    /// Draws on `canvas` with `gpu`; `on_progress(phase, done, total)` hears of what `start` does.
     ///
     /// # Errors
-    /// `no-webgpu` or `limits`.
-    pub async fn create(
+    /// `no-webgpu`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        gpu: &Gpu,
         canvas: web_sys::HtmlCanvasElement,
         on_progress: js_sys::Function,
     ) -> std::result::Result<Player, JsValue> {
-        report(&on_progress, "adapter", 0, 1);
-        let player = Self::open(canvas, on_progress).await.map_err(to_js)?;
-        report(&player.on_progress, "adapter", 1, 1);
-        Ok(player)
+        Self::open(gpu, canvas, on_progress).map_err(to_js)
     }
 
-    async fn open(canvas: web_sys::HtmlCanvasElement, on_progress: js_sys::Function) -> Result<Self> {
-        let unavailable = |e: &dyn std::fmt::Display| {
-            Error::new(ErrorKind::NoAdapter, format!("this browser offers no WebGPU adapter: {e}"))
-        };
-        let navigator = js_sys::Reflect::get(&js_sys::global(), &"navigator".into());
-        let gpu = navigator.and_then(|n| js_sys::Reflect::get(&n, &"gpu".into()));
-        if !gpu.is_ok_and(|gpu| gpu.is_object()) {
-            return Err(unavailable(&"navigator.gpu is missing"));
-        }
-        let (gpu, screen) = Screen::open(&canvas).await?;
+    fn open(gpu: &Gpu, canvas: web_sys::HtmlCanvasElement, on_progress: js_sys::Function) -> Result<Self> {
+        let screen = Screen::open(gpu, canvas)?;
         let view = View::named("x_t")?;
-        Ok(Self { gpu, on_progress, screen, checkpoint: None, chain: None, view })
+        Ok(Self { gpu: gpu.clone(), on_progress, screen, checkpoint: None, chain: None, view, lost: None })
     }
 
-    /// The adapter's name, or its backend where the browser hides it.
-    pub fn adapter(&self) -> String {
-        let adapter = self.gpu.adapter();
-        match (adapter.name.is_empty(), adapter.cpu) {
-            (false, _) => adapter.name.clone(),
-            (true, true) => "a CPU adapter".to_owned(),
-            (true, false) => "WebGPU".to_owned(),
+    /// Goes over to another device and canvas, with the model and the last snapshot of the chain: `start` can resume it.
+    ///
+    /// # Errors
+    /// `no-webgpu`.
+    pub fn reopen(
+        &mut self,
+        gpu: &Gpu,
+        canvas: web_sys::HtmlCanvasElement,
+    ) -> std::result::Result<(), JsValue> {
+        if let Some(chain) = self.chain.take() {
+            self.lost = chain.snapshots.into_last();
         }
+        self.screen = Screen::open(gpu, canvas).map_err(to_js)?;
+        self.gpu = gpu.clone();
+        Ok(())
     }
 
     /// Reads a packed checkpoint; returns an object of what the page shows of it.
@@ -124,11 +127,12 @@ impl Player {
         Ok(info)
     }
 
-    /// Begins a chain: draws x_T, then compiles what is missing, one kernel a task. `options` is
-    /// `{count, seed, sampler, steps, eta, label, guidance, view, speed}`.
+    /// Begins a chain: draws x_T, then compiles what is missing, one kernel a task, and checks what was never checked.
+    /// `options` is `{count, seed, sampler, steps, eta, label, guidance, view, speed, resume}`; with `resume`, a seed, the
+    /// chain goes on with its noise from the last snapshot before a lost device, if there is one.
     ///
     /// # Errors
-    /// `input`, `limits`, `out-of-memory` or `device-lost`.
+    /// `input`, `limits`, `out-of-memory`, `self-test` or `device-lost`.
     pub async fn start(&mut self, options: JsValue) -> std::result::Result<(), JsValue> {
         self.begin(&options).await.map_err(to_js)
     }
@@ -137,12 +141,19 @@ impl Player {
         let mut options = info::start_options(options)?;
         self.view = View::named(&options.view)?;
         self.chain = None;
+        let lost = self.lost.take();
+        if let (Some(seed), None) = (options.resume, &lost) {
+            // Nothing to go on from: that seed's own chain.
+            options.sampler.seed = seed;
+        }
         let checkpoint = self.checkpoint.as_ref().ok_or_else(|| Error::input("no model is loaded"))?;
-        if checkpoint.unet.num_class_embeds.is_none() {
+        let classes = checkpoint.unet.num_class_embeds.is_some();
+        if !classes {
             // A label that was wished for an earlier model waits for the next that has classes.
             options.sampler.conditioning = Conditioning::default();
         }
-        let (x, stride) = noise::draw(&self.gpu, checkpoint, &options.sampler)?;
+        let gpu = &self.gpu.context;
+        let (x, stride) = noise::draw(gpu, checkpoint, &options.sampler)?;
         let [height, width] = checkpoint.unet.sample_size;
         let shape = [height, width, checkpoint.unet.in_channels];
         self.screen.resize(shape, options.sampler.count, stride)?;
@@ -150,39 +161,56 @@ impl Player {
         next_task().await;
 
         let graph = unet::describe(&checkpoint.unet, checkpoint.unet.sample_size)?;
-        let kernels: Vec<_> = ops::kernels(&graph, self.gpu.tile())
+        let kernels: Vec<_> = ops::kernels(&graph, gpu.tile())
             .into_iter()
             .chain(sampler::kernels(options.sampler.method))
-            .filter(|key| !self.gpu.is_compiled(*key))
+            .filter(|key| !gpu.is_compiled(*key))
             .collect();
         for (key, done) in kernels.iter().zip(0..) {
             report(&self.on_progress, "kernels", done, kernels.len());
-            self.gpu.compile_and_wait(*key).await?;
+            gpu.compile_and_wait(*key).await?;
             next_task().await;
         }
-        report(&self.on_progress, "kernels", kernels.len(), kernels.len());
-        let sampler = Sampler::new(&self.gpu, checkpoint, &options.sampler)?;
+        report(&self.on_progress, "self-test", 0, 0);
+        self.gpu.check(SelfTest::of(options.sampler.method, classes)).await?;
+
+        let memory = gpu.device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let mut sampler = Sampler::new(gpu, checkpoint, &options.sampler)?;
         let mut frames = Frames::new(&sampler, MAX_FRAMES, MAX_FRAME_BYTES)?;
-        let mut encoder =
-            self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         frames.keep(&sampler, &mut encoder);
-        self.gpu.queue().submit([encoder.finish()]);
-        let mut pacer = Pacer::new();
+        gpu.queue().submit([encoder.finish()]);
+        if memory.pop().await.is_some() {
+            return Err(Error::new(
+                ErrorKind::OutOfMemory,
+                "the GPU has not the memory for so many pictures",
+            ));
+        }
+
+        let snapshots = Snapshots::default();
+        if let (Some(seed), Some(Snapshot { steps_done, words })) = (options.resume, lost) {
+            sampler.restore(&words, steps_done);
+            sampler.reseed(seed);
+            let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            frames.keep(&sampler, &mut encoder);
+            gpu.queue().submit([encoder.finish()]);
+            snapshots.take(gpu, &sampler, true);
+        }
+        let mut pacer = Pacer::new(self.gpu.in_flight.clone());
         pacer.set_limit(options.speed);
-        self.chain = Some(Chain { sampler, frames, pacer });
+        self.chain = Some(Chain { sampler, frames, pacer, snapshots });
         self.draw();
         next_task().await;
-        self.gpu.check()
+        Ok(())
     }
 
-    /// One turn of the frame loop: submits the steps that are due and draws. True when the chain is complete.
-    pub fn tick(&mut self, now_ms: f64) -> bool {
-        let Some(chain) = &mut self.chain else { return false };
-        let due = chain.pacer.steps_due(now_ms);
+    /// One turn of the frame loop, while `sharing` players have one: submits the steps that are due, and draws. Returns how many.
+    pub fn tick(&mut self, now_ms: f64, sharing: u32) -> u32 {
+        let due = self.chain.as_mut().map_or(0, |chain| chain.pacer.steps_due(now_ms, sharing));
         if due > 0 {
             self.advance(due);
         }
-        self.chain.as_ref().is_some_and(|chain| chain.sampler.t().is_none())
+        due
     }
 
     /// One reverse step.
@@ -191,10 +219,10 @@ impl Player {
     }
 
     fn advance(&mut self, steps: u32) {
-        let Some(Chain { sampler, frames, .. }) = &mut self.chain else { return };
-        let mut encoder =
-            self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let before = sampler.steps_done();
+        let gpu = &self.gpu.context;
+        let Some(Chain { sampler, frames, pacer, snapshots }) = &mut self.chain else { return };
+        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let (before, kept) = (sampler.steps_done(), frames.kept().last().copied());
         for _ in 0..steps {
             if sampler.t().is_none() {
                 break;
@@ -202,17 +230,19 @@ impl Player {
             sampler.step(&mut encoder);
             frames.keep(sampler, &mut encoder);
         }
-        self.gpu.queue().submit([encoder.finish()]);
-        self.draw();
-        if let Some(Chain { sampler, pacer, .. }) = &mut self.chain {
-            pacer.submitted(self.gpu.queue(), sampler.steps_done() - before);
+        gpu.queue().submit([encoder.finish()]);
+        pacer.submitted(gpu.queue(), sampler.steps_done() - before);
+        if frames.kept().last().copied() != kept {
+            snapshots.take(gpu, sampler, true);
         }
+        self.draw();
     }
 
     /// Back to the last kept frame at or before `steps_done`; returns the steps done there.
     pub fn seek(&mut self, steps_done: u32) -> u32 {
-        let Some(Chain { sampler, frames, .. }) = &mut self.chain else { return 0 };
+        let Some(Chain { sampler, frames, snapshots, .. }) = &mut self.chain else { return 0 };
         let at = frames.restore(sampler, steps_done).unwrap_or_else(|| sampler.steps_done());
+        snapshots.take(&self.gpu.context, sampler, false);
         self.draw();
         at
     }
@@ -223,8 +253,9 @@ impl Player {
     /// `input` if it is no seed.
     pub fn reseed(&mut self, seed: &str) -> std::result::Result<(), JsValue> {
         let seed = info::seed(seed).map_err(to_js)?;
-        if let Some(chain) = &mut self.chain {
-            chain.sampler.reseed(seed);
+        if let Some(Chain { sampler, snapshots, .. }) = &mut self.chain {
+            sampler.reseed(seed);
+            snapshots.take(&self.gpu.context, sampler, false);
         }
         Ok(())
     }
@@ -247,7 +278,7 @@ impl Player {
     }
 
     /// Draws the present frame again.
-    pub fn draw(&mut self) {
+    fn draw(&mut self) {
         if let Some(chain) = &self.chain {
             // Before the first step there is no prediction yet: the noise itself is shown.
             let view = if chain.sampler.steps_done() == 0 { View { ix: 0, gain: 1.0 } } else { self.view };
@@ -279,16 +310,6 @@ impl Player {
     /// Steps done at each kept frame, ascending.
     pub fn kept(&self) -> Vec<u32> {
         self.chain.as_ref().map_or_else(Vec::new, |chain| chain.frames.kept().to_vec())
-    }
-
-    /// Pictures a row.
-    pub fn columns(&self) -> u32 {
-        self.screen.columns()
-    }
-
-    /// Rows of pictures.
-    pub fn rows(&self) -> u32 {
-        self.screen.rows()
     }
 
     /// The shown grid at the pictures' own resolution: RGBA, row-major.
@@ -355,11 +376,6 @@ impl Player {
 
     fn playing(&self) -> Result<&Chain> {
         self.chain.as_ref().ok_or_else(|| Error::input("no chain was started"))
-    }
-
-    /// What went wrong since the last call, if anything: an `Error` with `type`.
-    pub fn error(&self) -> Option<JsValue> {
-        self.gpu.take_fault().map(to_js)
     }
 }
 

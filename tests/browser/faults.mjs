@@ -64,7 +64,7 @@ export const cases = [
       equal(error.type, "no-webgpu", "the error's type");
       check(/WebGPU/.test(error.words) && /about:config|chrome:\/\/flags/.test(error.words), `the page says: ${JSON.stringify(error.words)}`);
       await page.until("the film", () => {
-        const film = document.querySelector("ddpm-canvas").shadowRoot.querySelector(".poster");
+        const film = document.querySelector("ddpm-canvas").shadowRoot.querySelector(".film");
         return film.checkVisibility() && film.naturalWidth > 0;
       });
       const label = await page.evaluate(() => document.querySelector("ddpm-canvas").shadowRoot.querySelector(".recorded").innerText);

@@ -1,35 +1,58 @@
 /** The tests' server: `dist/` under a sub-path, models that are whole, cut short and broken off, and what pages are opened with. */
 
-import { cifarShaped, damaged, referenceF32 } from "./models.mjs";
+import { hub } from "./hub.mjs";
+import { cifarShaped, damaged, packedOnce, referenceF32 } from "./models.mjs";
+import { pages } from "./pages.mjs";
 import { serve } from "./server.mjs";
 
 /** A static host may put the page anywhere. */
-const SUB_PATH = "/some/where/";
+export const SUB_PATH = "/some/where/";
 
+/**
+ * `address` is the page's; `requests` is what was asked for, as "GET /path"; `answers` are the paths that cases add, each with a
+ * function (request, response).
+ */
 export async function testServer(dist) {
   const reference = referenceF32();
   let cifar;
   const whole = (bytes) => (request, response) => {
     response.writeHead(200, { "content-type": "application/octet-stream", "content-length": bytes.length });
-    response.end(bytes);
+    response.end(request.method === "HEAD" ? undefined : bytes);
   };
   const files = damaged(reference).map(({ bytes }, index) => [damagedAddress(index), whole(bytes)]);
-  const server = await serve(dist, 0, {
-    mount: SUB_PATH,
-    routes: {
-      ...Object.fromEntries(files),
-      "/models/reference-f32.safetensors": whole(reference),
-      "/models/cut-short.safetensors": whole(reference.subarray(0, reference.length / 2)),
-      "/models/cut-in-the-header.safetensors": whole(reference.subarray(0, 1000)),
-      "/models/a-page.safetensors": whole(Buffer.from("<!doctype html><title>Not found</title>")),
-      "/models/broken-off.safetensors": (request, response) => {
-        response.writeHead(200, { "content-length": reference.length });
-        response.write(reference.subarray(0, 100000), () => setTimeout(() => response.destroy(), 200));
-      },
-      "/models/cifar.safetensors": (request, response) => whole((cifar ??= cifarShaped()))(request, response),
+  const answers = {
+    ...Object.fromEntries(files),
+    ...pages(SUB_PATH),
+    ...hub(),
+    "/models/reference-f32.safetensors": whole(reference),
+    "/models/packed-once.safetensors": whole(packedOnce()),
+    "/models/cut-short.safetensors": whole(reference.subarray(0, reference.length / 2)),
+    "/models/cut-in-the-header.safetensors": whole(reference.subarray(0, 1000)),
+    "/models/a-page.safetensors": whole(Buffer.from("<!doctype html><title>Not found</title>")),
+    "/models/broken-off.safetensors": (request, response) => {
+      response.writeHead(200, { "content-length": reference.length });
+      response.write(reference.subarray(0, 100000), () => setTimeout(() => response.destroy(), 200));
     },
-  });
-  return { address: new URL(SUB_PATH, server.address).href, close: server.close };
+    "/models/slow.safetensors": (request, response) => {
+      response.writeHead(200, { "content-length": reference.length });
+      const pieces = 10;
+      const size = Math.ceil(reference.length / pieces);
+      const send = (piece) => {
+        if (piece === pieces) return response.end();
+        response.write(reference.subarray(piece * size, (piece + 1) * size));
+        setTimeout(send, 100, piece + 1);
+      };
+      send(0);
+    },
+    "/models/cifar.safetensors": (request, response) => whole((cifar ??= cifarShaped()))(request, response),
+  };
+  const requests = [];
+  const route = (path, { method }) => {
+    requests.push(`${method} ${path}`);
+    return answers[path];
+  };
+  const server = await serve(dist, 0, { mount: SUB_PATH, route });
+  return { address: new URL(SUB_PATH, server.address).href, requests, answers, close: server.close };
 }
 
 /** Where the server has the damaged file of this number. */

@@ -16,6 +16,11 @@ export function referenceF32() {
   });
 }
 
+/** A packed file as it was when the format was new. */
+export function packedOnce() {
+  return readFileSync(fixture("packed/v1.safetensors"));
+}
+
 /**
  * Damaged copies of `file`, each with what must be said of it. In a page the browser's own JSON.parse reads a header and the
  * configurations in it, which the native tests cannot see.

@@ -9,8 +9,13 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BROWSERS } from "./browsers.mjs";
+import { cases as accessibility } from "./accessibility.mjs";
 import { cases as agreement } from "./agreement.mjs";
+import { cases as downloads } from "./downloads.mjs";
+import { cases as embedding } from "./embedding.mjs";
+import { cases as element } from "./element.mjs";
 import { cases as faults } from "./faults.mjs";
+import { cases as mending } from "./mending.mjs";
 import { cases as playing } from "./playing.mjs";
 import { cases as surfaces } from "./surfaces.mjs";
 import { testServer } from "./fixtures.mjs";
@@ -22,7 +27,17 @@ const SECONDS = 240;
 const wanted = process.argv.slice(2);
 const browsers = Object.keys(BROWSERS).filter((name) => !wanted.some((word) => word in BROWSERS) || wanted.includes(name));
 const words = wanted.filter((word) => !(word in BROWSERS));
-const cases = [...playing, ...surfaces, ...faults, ...agreement].filter(
+const cases = [
+  ...playing,
+  ...surfaces,
+  ...faults,
+  ...element,
+  ...downloads,
+  ...mending,
+  ...embedding,
+  ...accessibility,
+  ...agreement,
+].filter(
   ({ name }) => words.length === 0 || words.some((word) => name.includes(word)),
 );
 
@@ -70,7 +85,7 @@ async function runOne(name, launch, test) {
   const begun = Date.now();
   let complaint = "";
   try {
-    const context = { browser: name, address: server.address, open, shared, note: (words) => notes.push(words) };
+    const context = { browser: name, dist: DIST, server, address: server.address, open, shared, note: (words) => notes.push(words) };
     await within(test.seconds ?? SECONDS, test.run(context));
     const problems = pages.flatMap((page) => page.problems).filter((problem) => !test.expects?.test(problem));
     if (problems.length > 0) complaint = `errors in the console: ${problems.join(" | ")}`;

@@ -1,6 +1,7 @@
 /**
- * Screenshots of the page in `dist/`, to be looked at: `node screenshots.mjs OUT [QUERY] [STEPS]` writes
- * `OUT/WIDTH-SCHEME.png` at 360, 768 and 1280 px, light and dark, once `STEPS` steps are done (default: all).
+ * Screenshots of the page in `dist/`, to be looked at: `node screenshots.mjs OUT [QUERY] [STEPS] [PATH]` writes
+ * `OUT/WIDTH-SCHEME.png` at 360, 768 and 1280 px, light and dark, once its first element has done `STEPS` steps (default: all).
+ * PATH is another page than `dist/`'s own, such as `/pages/blog.html`, a post with two elements.
  *
  * In Firefox, because headless Chromium does not present a WebGPU canvas.
  */
@@ -9,7 +10,7 @@ import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BROWSERS } from "./browsers.mjs";
-import { serve } from "./server.mjs";
+import { testServer } from "./fixtures.mjs";
 
 const SIZES = [
   { width: 360, height: 740, deviceScaleFactor: 2 },
@@ -17,10 +18,10 @@ const SIZES = [
   { width: 1280, height: 800 },
 ];
 
-const [out = "screenshots", query = "seed=7&sampler=ddim&steps=50", steps] = process.argv.slice(2);
+const [out = "screenshots", query = "seed=7&sampler=ddim&steps=50", steps, path = ""] = process.argv.slice(2);
 const dist = resolve(process.env.DDPM_DIST ?? fileURLToPath(new URL("../../dist", import.meta.url)));
 mkdirSync(out, { recursive: true });
-const server = await serve(dist);
+const server = await testServer(dist);
 
 for (const [scheme, override] of [["light", 1], ["dark", 0]]) {
   const preferences = { "layout.css.prefers-color-scheme.content-override": override };
@@ -28,7 +29,8 @@ for (const [scheme, override] of [["light", 1], ["dark", 0]]) {
   for (const size of SIZES) {
     const page = await browser.open();
     await page.page.setViewport(size);
-    await page.goto(`${server.address}?${query}`);
+    await page.goto(`${new URL(path, server.address)}?${query}`);
+    await page.evaluate(() => document.querySelector("ddpm-canvas").play());
     const reached = (wanted) => {
       const { state, progress } = document.querySelector("ddpm-canvas");
       return state === "complete" || state === "error" || (wanted !== null && progress.stepsDone >= wanted);

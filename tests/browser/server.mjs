@@ -20,14 +20,15 @@ const TYPES = {
 };
 
 /**
- * Serves `folder` under the path `mount` on `port` (0: any free one). `routes` maps a path to a function
+ * Serves `folder` under the path `mount` on `port` (0: any free one). `route(path)` may return a function
  * (request, response) that answers instead.
  * @returns {Promise<{address: string, close: () => Promise<void>}>} `address` ends in a slash
  */
-export function serve(folder, port = 0, { mount = "/", routes = {} } = {}) {
+export function serve(folder, port = 0, { mount = "/", route = () => undefined } = {}) {
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url, "http://127.0.0.1").pathname);
-    if (routes[path]) return routes[path](request, response);
+    const answer = route(path, request);
+    if (answer) return answer(request, response);
     const inside = path.startsWith(mount) ? normalize(path.slice(mount.length)) : "not mounted";
     sendFile(join(folder, inside), folder, response).catch(() => response.writeHead(404).end("not found"));
   });

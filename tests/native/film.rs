@@ -112,3 +112,18 @@ fn colours_of_films_are_exact_when_few_and_close_when_many() {
     wide.width = 65_535;
     assert!(Film::new(&wide).is_ok());
 }
+
+/// The compressor's codes widen, and its table fills up and begins anew, at other places for each of these.
+#[test]
+fn films_of_every_length_are_exact() {
+    let noise = |width: u32| -> Vec<u8> {
+        (0..width).map(|x| (x.wrapping_mul(2_654_435_761) ^ (x * x)).to_be_bytes()[1]).collect()
+    };
+    let short = (1..800).map(noise);
+    let long = [noise(60_000), vec![7; 60_000], (0..60_000).map(|x| (x / 100) as u8).collect()];
+    for pixels in short.chain(long) {
+        let raster = Raster { width: pixels.len() as u32, height: 1, channels: 1, pixels };
+        let found = film(std::slice::from_ref(&raster)).remove(0).1;
+        assert!(found.chunks_exact(3).map(|rgb| rgb[0]).eq(raster.pixels), "{} pixels", raster.width);
+    }
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Module and layer. A module may use those of a smaller number.
-const LAYERS: [(&str, u32); 18] = [
+const LAYERS: [(&str, u32); 19] = [
     ("js", 0),
     ("error", 1),
     ("spec", 1),
@@ -20,6 +20,7 @@ const LAYERS: [(&str, u32); 18] = [
     ("film", 60),
     ("train", 60),
     ("eval", 60),
+    ("self_test", 65),
     ("web", 70),
     ("bin", 70),
 ];

@@ -271,6 +271,7 @@ fn structs_in_memory_are_what_rust_believes() {
         sigma,
         min_log_variance,
         max_log_variance,
+        noise_t,
     });
     let loss = layout_of!(LossCoefficients {
         target_of_x_start,

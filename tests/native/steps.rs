@@ -33,6 +33,7 @@ fn picture(tensor: &Tensor, copies: u32) -> Picture {
         stride: tensor.quads() * 4,
         samples: SAMPLES,
         copies,
+        shared_noise: false,
     }
 }
 
@@ -109,11 +110,10 @@ impl Case {
             let output = match self.guidance {
                 None => rows(0),
                 Some(w) => {
-                    let label = rows(0);
-                    let mut guided = diffusion::guided_noise(&rows(SAMPLES as usize), &label, w.into());
+                    let (null, label) = (rows(SAMPLES as usize), rows(0));
+                    let mean = diffusion::guided_noise(&null[..elements], &label[..elements], w.into());
                     // The variance is the label's.
-                    guided[elements..].copy_from_slice(&label[elements..]);
-                    guided
+                    [mean, label[elements..].to_vec()].concat()
                 }
             };
             let x: Vec<f64> = x[n * elements..][..elements].iter().map(|&v| v.into()).collect();

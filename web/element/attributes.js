@@ -36,8 +36,10 @@ const seed = () => ({
 });
 
 export const ATTRIBUTES = {
-  /** Address of a packed .safetensors file, relative to the document. */
+  /** A packed file's or a folder's address, relative to the document, a repository, or a name: see `model/source.js`. */
   model: text(""),
+  /** The hash of the model's weights, as in HTML's `integrity`: they are refused if they have another. */
+  integrity: text(""),
   /** Pictures computed side by side. */
   count: integer(16, 1, 256),
   seed: seed(),
@@ -56,9 +58,12 @@ export const ATTRIBUTES = {
   autoplay: flag(),
   loop: flag(),
   controls: flag(),
-  loading: choice("eager", "lazy"),
-  /** A picture or film shown, labelled as recorded, where WebGPU is missing. */
+  /** When anything is fetched: at once, near the viewport, or when somebody asks for it. In any case when played. */
+  loading: choice("eager", "lazy", "intent"),
+  /** A picture shown until there is something to see. */
   poster: text(""),
+  /** A film (GIF, WebP, …) shown, labelled as recorded, where WebGPU is missing; absent: the poster. */
+  recording: text(""),
   /** What the canvas shows, for people who do not see it. */
   alt: text(""),
 };

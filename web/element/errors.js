@@ -1,4 +1,4 @@
-/** Typed errors of `<ddpm-canvas>`, and what they say to people. */
+/** Typed errors of `<ddpm-canvas>`; `words.js` is what they say to people. */
 
 /**
  * `type` is one of `no-webgpu`, `device-lost`, `limits`, `out-of-memory`, `self-test`, `load`, `input`, or `panic` for a
@@ -29,35 +29,4 @@ export function requireWebGpu() {
       ? "This browser does not offer WebGPU."
       : "Browsers offer WebGPU only to pages served over https, or from this machine itself.",
   );
-}
-
-const WORDS = {
-  "no-webgpu": {
-    title: "No WebGPU here",
-    advice:
-      "The pictures are computed with WebGPU. A current Chrome, Edge, Safari or Firefox has it; on Linux it may first " +
-      "have to be switched on: in Firefox set dom.webgpu.enabled in about:config, in Chrome enable “Unsafe WebGPU " +
-      "Support” in chrome://flags.",
-  },
-  "device-lost": {
-    title: "The graphics device was lost",
-    advice: "This happens when a driver restarts or a laptop changes its graphics card. Try again to begin anew.",
-  },
-  limits: { title: "Too much for this adapter", advice: "Try fewer pictures, or a smaller model." },
-  "out-of-memory": { title: "Out of graphics memory", advice: "Try fewer pictures, or a smaller model." },
-  "self-test": {
-    title: "This adapter computes wrong numbers",
-    advice: "The start-up check failed, and wrong pictures would be worse than none. Another browser or a newer driver may help.",
-  },
-  load: { title: "The model could not be loaded", advice: "Choose another model, or try again." },
-  input: { title: "That cannot be computed", advice: "Change the settings, and it starts again by itself." },
-  panic: {
-    title: "The program broke",
-    advice: "This is a mistake in the program, not yours. The browser's console has the details; reload the page to begin anew.",
-  },
-};
-
-/** The `{title, advice}` for an error type. */
-export function wordsFor(type) {
-  return WORDS[type] ?? WORDS.panic;
 }

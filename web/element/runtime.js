@@ -1,12 +1,13 @@
-/** The wasm module: loaded once for all elements of a page, from beside this file. */
+/** The wasm module: loaded once for all elements of a page. */
 
-import { ROOT } from "../root.js";
+import { importProgram, programAddress } from "../root.js";
 import { DdpmError, toDdpmError } from "./errors.js";
+import { settings } from "./settings.js";
 
 let loading;
 const listeners = new Set();
 
-/** The wasm-bindgen module with `Player`, ready to use. A failed load is tried anew at the next call. */
+/** The wasm-bindgen module with `Gpu` and `Player`, ready to use. A failed load is tried anew at the next call. */
 export function runtime() {
   loading ??= load().catch((thrown) => {
     loading = undefined;
@@ -18,8 +19,8 @@ export function runtime() {
 async function load() {
   let module;
   try {
-    module = await import(new URL("ddpm.js", ROOT));
-    await module.default({ module_or_path: new URL("ddpm_bg.wasm", ROOT) });
+    module = await importProgram();
+    await module.default({ module_or_path: settings.wasm ?? programAddress() });
   } catch (thrown) {
     throw new DdpmError("load", `The page's program could not be loaded: ${thrown.message ?? thrown}`);
   }

@@ -1,22 +1,28 @@
 /**
- * One chain on one canvas: brings the wasm `Player` to what the attributes ask for, and runs its frame loop.
+ * One chain on one canvas: brings the wasm `Player` to what the attributes ask for, and plays it in its turn.
  *
  * Attributes are wishes (`apply`); `#settle` is the only place that opens, loads and starts, one step at a time, until
- * nothing differs. The player is never called while one of its promises is pending (`#exclusively`).
+ * nothing differs. The player is never called while one of its promises is pending (`#exclusively`). A lost device, or one
+ * without memory for so many pictures, is one more thing that differs.
  */
 
-import { DdpmError, requireWebGpu, toDdpmError } from "./errors.js";
+import { chainOf, stepsOf } from "./chain.js";
+import { acquire, fault, inTurn, poll, release } from "./device.js";
+import { DdpmError, toDdpmError } from "./errors.js";
+import { readModel } from "./model/source.js";
+import { dequeue, enqueue } from "./queue.js";
 import { onPanic, runtime } from "./runtime.js";
-import { readWeights } from "./weights.js";
 
 /** Errors after which the same player can go on with other wishes. */
-const SURVIVABLE = ["load", "input", "limits"];
+const SURVIVABLE = ["load", "input", "limits", "out-of-memory", "self-test"];
+/** Errors that fewer pictures may mend. */
+const TOO_MUCH = ["limits", "out-of-memory"];
+/** So many devices may be lost one after the other without a step between them. */
+const MOST_LOSSES = 3;
 /** How long the finished pictures stay before `loop` starts over, in milliseconds. */
 const LOOP_PAUSE = 2500;
 /** The list of kept frames is read this often while playing, in milliseconds. */
 const KEPT_INTERVAL = 250;
-/** Steps of a DDIM chain when the attribute does not say. */
-const DDIM_STEPS = 50;
 
 export class Session {
   /** "idle" | "loading" | "paused" | "playing" | "complete" | "error" */
@@ -29,41 +35,46 @@ export class Session {
   /** `t` at which another seed took over, or null. */
   branchedAt = null;
 
-  #canvas;
+  #renewCanvas;
   #notify;
+  #gpu;
   #player;
   #wish = { source: "" };
   #loaded;
   #chain;
+  #firstSeed;
   #seed;
   #view;
   #speed;
+  #most = Infinity;
+  #count = 0;
+  #resumes = false;
+  #losses = 0;
   #wantsPlay = false;
+  #visible = true;
   #settling = false;
   #scrubbing = false;
   #pending;
   #download;
-  #frameRequest = 0;
-  #watch = 0;
   #loopTimer = 0;
   #keptAt = 0;
   #closed = false;
   #stopListening;
 
   /**
-   * @param {HTMLCanvasElement} canvas
+   * @param {() => HTMLCanvasElement} renewCanvas makes the canvas anew: one keeps its first context, and so its first device
    * @param {(type: string, detail?: object) => void} notify progress, load, step, complete, error, statechange
    */
-  constructor(canvas, notify) {
-    this.#canvas = canvas;
+  constructor(renewCanvas, notify) {
+    this.#renewCanvas = renewCanvas;
     this.#notify = notify;
     this.#stopListening = onPanic((error) => this.#fail(error));
-    this.#watch = setInterval(() => this.#poll(), 1000);
   }
 
   /** New wishes: the attributes' values, and `source`, a File or an absolute address ("" for none). */
   apply(wish) {
     if (this.#wish.source !== wish.source) this.#download?.abort();
+    if (this.#wish.source !== wish.source || this.#wish.count !== wish.count) this.#most = Infinity;
     this.#wish = wish;
     this.#settle();
   }
@@ -83,6 +94,12 @@ export class Session {
 
   pause() {
     this.#wantsPlay = false;
+    this.#rest();
+  }
+
+  /** Whether anybody can see it; nothing is computed otherwise. */
+  set visible(value) {
+    this.#visible = value;
     this.#rest();
   }
 
@@ -117,13 +134,9 @@ export class Session {
     this.#scrubbing = value;
   }
 
-  /** The grid: `{rgba, width, height}`. */
-  async picture() {
-    return this.#exclusively(async (player) => {
-      const rgba = await player.picture();
-      const width = player.columns() * this.info.width;
-      return { rgba, width, height: rgba.length / 4 / width };
-    });
+  /** The grid's pixels, and of how many pictures: `{rgba, count}`. */
+  picture() {
+    return this.#exclusively(async (player) => ({ rgba: await player.picture(), count: this.#count }));
   }
 
   /** The kept frames as an animated GIF's bytes. */
@@ -138,15 +151,62 @@ export class Session {
 
   /** True once a chain is there to be played, stepped and read. */
   get ready() {
-    return Boolean(this.#player && this.#chain) && this.state !== "error";
+    return Boolean(this.#gpu && this.#player && this.#chain) && this.state !== "error";
   }
 
   close() {
     this.#closed = true;
     this.#stopListening();
     this.#download?.abort();
-    clearInterval(this.#watch);
     this.#drop();
+  }
+
+  /** A turn of the queue, which `sharing` sessions have; whether work was submitted. */
+  tick(now, sharing) {
+    if (this.#pending || this.#scrubbing) return false;
+    try {
+      const submitted = this.#player.tick(now, sharing) > 0;
+      if (submitted) this.#losses = 0;
+      if (poll()) return submitted;
+      const complete = this.#player.t() < 0;
+      this.#publish(complete);
+      if (complete) this.#rest();
+      return submitted;
+    } catch (thrown) {
+      this.#fail(thrown);
+      return false;
+    }
+  }
+
+  /** What befell the device `gpu`: it is lost, and another is asked for; or it is out of memory. */
+  onFault(error, gpu) {
+    if (this.#closed || this.#gpu !== gpu || this.state === "error") return;
+    if (error.type === "device-lost") this.#goOnElsewhere(error);
+    else if (!this.#shrink(error)) this.#fail(error);
+    else this.restart();
+  }
+
+  #goOnElsewhere(error) {
+    dequeue(this);
+    this.#gpu = undefined;
+    this.#resumes ||= Boolean(this.#chain);
+    if (++this.#losses > MOST_LOSSES) {
+      this.#fail(error);
+      return;
+    }
+    this.#become("loading");
+    this.#notify("error", { type: error.type, message: `${error.message}; it goes on with a new device`, recovered: true });
+    this.#settle();
+  }
+
+  /** Makes do with fewer pictures, and says so; false if there was but one, or another mistake. */
+  #shrink({ type, message }) {
+    const count = Math.min(this.#wish.count, this.#most);
+    if (!TOO_MUCH.includes(type) || count < 2) return false;
+    this.#most = count >> 1;
+    const fewer = this.#most === 1 ? "one picture is" : `${this.#most} pictures are`;
+    this.#notify("error", { type, message: `${message}; ${fewer} made instead`, recovered: true });
+    return true;
   }
 
   /** Opens, loads, starts and adjusts until the player is what is wished for; after what else is asked in this task. */
@@ -155,10 +215,12 @@ export class Session {
     this.#settling = true;
     clearTimeout(this.#loopTimer);
     await null;
-    try {
-      while (!this.#closed && this.#wish.source && (await this.#settleOne()));
-    } catch (thrown) {
-      this.#fail(thrown);
+    while (!this.#closed && this.#wish.source) {
+      try {
+        if (!(await this.#settleOne())) break;
+      } catch (thrown) {
+        if (!this.#fail(thrown)) break;
+      }
     }
     this.#settling = false;
   }
@@ -166,12 +228,14 @@ export class Session {
   /** One thing that differs from the wish is put right; false when nothing was left. */
   async #settleOne() {
     const wish = this.#wish;
-    if (!this.#player || this.#loaded !== wish.source) {
-      await this.#load(wish);
-    } else if (this.#chain !== chainOf(wish)) {
-      await this.#start(wish);
-    } else if (this.#pending) {
+    if (this.#pending) {
       await this.#pending;
+    } else if (this.#loaded !== wish.source) {
+      await this.#load(wish);
+    } else if (!this.#gpu) {
+      await this.#open();
+    } else if (this.#resumes || this.#chain !== chainOf(wish)) {
+      await this.#start(wish);
     } else if (this.#adjust(wish)) {
       this.#chain = undefined;
     } else {
@@ -183,14 +247,16 @@ export class Session {
 
   async #load(wish) {
     this.#become("loading");
-    requireWebGpu();
     this.#chain = this.#loaded = undefined;
+    this.#resumes = false;
     const download = (this.#download = new AbortController());
-    const onBytes = (done, total) => this.#notify("progress", { phase: "model", done, total });
-    const arriving = readWeights(wish.source, onBytes, download.signal);
-    arriving.catch(() => {});
+    const onProgress = (done, total) => this.#notify("progress", { phase: "model", done, total });
     try {
-      this.#player ??= await this.#open();
+      // Without a device there is no use in a model.
+      const opening = this.#gpu ? undefined : this.#open();
+      const arriving = readModel(wish.source, { integrity: wish.integrity, onProgress, signal: download.signal });
+      arriving.catch(() => {});
+      await opening;
       const bytes = await arriving;
       if (this.#wish.source !== wish.source) return;
       this.info = await this.#exclusively((player) => player.load(bytes));
@@ -203,30 +269,48 @@ export class Session {
     }
   }
 
+  /** A device, and a player on it: the one that was there, if its device was lost. */
   async #open() {
-    const { Player } = await runtime();
     const report = (phase, done, total) => this.#notify("progress", { phase, done, total });
-    const player = await Player.create(this.#canvas, report);
+    report("adapter", 0, 0);
+    const gpu = await acquire(this);
     if (this.#closed) {
-      player.free();
+      release(this);
       throw new DdpmError("input", "The element was removed.");
     }
-    this.adapter = player.adapter();
-    return player;
+    const { Player } = await runtime();
+    if (this.#player) this.#player.reopen(gpu, this.#renewCanvas());
+    else this.#player = new Player(gpu, this.#renewCanvas(), report);
+    this.#gpu = gpu;
+    this.adapter = gpu.adapter();
   }
 
   async #start(wish) {
     this.#become("loading");
-    const { count, seed, sampler, eta, label, guidance, view, speed } = wish;
-    const most = this.info.num_timesteps;
-    const steps = Math.min(most, wish.steps ?? (sampler === "ddim" ? DDIM_STEPS : most));
-    const options = { count, seed, sampler, steps, eta, label, guidance, view, speed };
-    await this.#exclusively((player) => player.start(options));
+    const resumes = this.#resumes && this.#chain === chainOf(wish);
+    const { sampler, eta, label, guidance, view, speed } = wish;
+    const count = Math.min(wish.count, this.#most);
+    const seed = resumes ? this.#firstSeed : wish.seed;
+    const resume = resumes ? this.#seed : undefined;
+    const options = { count, seed, sampler, steps: stepsOf(wish, this.info), eta, label, guidance, view, speed, resume };
+    this.#resumes = false;
+    this.#chain = undefined;
+    try {
+      await inTurn(() => this.#exclusively((player) => player.start(options)));
+    } catch (thrown) {
+      const error = toDdpmError(thrown);
+      if (!this.#shrink(error)) throw error;
+      return;
+    }
     this.#chain = chainOf(wish);
-    this.#seed = seed;
+    this.#count = count;
+    this.#seed = resume ?? seed;
+    // A branched chain that could not be resumed is the new seed's own.
+    const began = this.#player.steps_done() === 0;
+    this.#firstSeed = began ? this.#seed : seed;
     this.#view = view;
     this.#speed = speed;
-    this.branchedAt = null;
+    if (!resumes || began) this.branchedAt = null;
     this.#publish(true);
   }
 
@@ -250,36 +334,13 @@ export class Session {
     if (!this.ready) return;
     const { stepsDone, stepsTotal } = this.progress;
     const next = stepsDone >= stepsTotal ? "complete" : this.#wantsPlay ? "playing" : "paused";
-    cancelAnimationFrame(this.#frameRequest);
-    if (next === "playing") this.#frameRequest = requestAnimationFrame(this.#frame);
+    if (next === "playing" && this.#visible) enqueue(this);
+    else dequeue(this);
     const completes = next === "complete" && this.state !== "complete";
     this.#become(next);
     if (!completes) return;
     this.#notify("complete");
     if (this.#wish.loop && this.#wantsPlay) this.#loopTimer = setTimeout(() => this.restart(), LOOP_PAUSE);
-  }
-
-  #frame = (now) => {
-    if (this.state !== "playing") return;
-    this.#frameRequest = requestAnimationFrame(this.#frame);
-    if (this.#pending || this.#scrubbing) return;
-    try {
-      const complete = this.#player.tick(now);
-      if (this.#poll()) return;
-      this.#publish(complete);
-      if (complete) this.#rest();
-    } catch (thrown) {
-      this.#fail(thrown);
-    }
-  };
-
-  /** Takes up an error that arrived between calls; true if there was one. */
-  #poll() {
-    if (!this.#player || this.#pending) return false;
-    const error = this.#player.error();
-    if (!error) return false;
-    this.#fail(error);
-    return true;
   }
 
   /** Reads where the chain stands and tells it if it moved. */
@@ -315,20 +376,31 @@ export class Session {
     }
   }
 
+  /** Takes up an error; true if it is one that `#settle` mends. */
   #fail(thrown) {
-    if (this.#closed || this.state === "error") return;
+    if (this.#closed || this.state === "error") return false;
     const error = toDdpmError(thrown);
+    if (error.type === "device-lost" && this.#losses <= MOST_LOSSES) {
+      // This session may be the first to notice.
+      if (this.#gpu) fault(error, this.#gpu);
+      return this.state !== "error";
+    }
     this.#chain = undefined;
+    this.#resumes = false;
+    this.#losses = 0;
+    dequeue(this);
     if (!SURVIVABLE.includes(error.type)) this.#drop();
     this.#become("error");
-    this.#notify("error", { type: error.type, message: error.message });
+    this.#notify("error", { type: error.type, message: error.message, recovered: false });
+    return false;
   }
 
   #drop() {
-    cancelAnimationFrame(this.#frameRequest);
+    dequeue(this);
     clearTimeout(this.#loopTimer);
     const player = this.#player;
-    this.#player = this.#loaded = this.#chain = this.#pending = undefined;
+    this.#player = this.#gpu = this.#loaded = this.#chain = this.#pending = undefined;
+    release(this);
     try {
       player?.free();
     } catch {
@@ -341,11 +413,6 @@ export class Session {
     this.state = state;
     this.#notify("statechange", { state });
   }
-}
-
-/** What a chain is made of: when this text changes, the chain starts over. */
-function chainOf({ count, sampler, steps, eta, label, guidance }) {
-  return JSON.stringify([count, sampler, steps, eta, label, guidance]);
 }
 
 const ignore = () => {};

@@ -1,6 +1,6 @@
-/** What lies over the canvas: load and compile progress, errors, and the recorded film where nothing can be computed. */
+/** What lies over the canvas: load and compile progress, notices, errors, and the recorded film where nothing can be computed. */
 
-import { wordsFor } from "./errors.js";
+import { wordsFor } from "./words.js";
 
 const PHASES = {
   model: "Fetching the model",
@@ -16,7 +16,8 @@ export class Status {
   #amount;
   #bar;
   #error;
-  #poster;
+  #film;
+  #notice;
   #recorded;
   #live;
 
@@ -28,7 +29,8 @@ export class Status {
     this.#amount = part("amount");
     this.#bar = part("bar");
     this.#error = part("error");
-    this.#poster = part("poster");
+    this.#film = part("film");
+    this.#notice = part("notice");
     this.#recorded = part("recorded");
     this.#live = part("live");
   }
@@ -45,46 +47,59 @@ export class Status {
   /** The session's state decides what is visible. */
   showState(state) {
     this.#box.hidden = state !== "loading";
-    if (state !== "error") this.#error.hidden = this.#recorded.hidden = this.#poster.hidden = true;
-    if (state === "loading") this.say("Loading");
-    if (state === "complete") this.say("The pictures are complete.");
+    if (state !== "error") this.#error.hidden = this.#recorded.hidden = this.#film.hidden = true;
+    if (state === "complete") {
+      this.#notice.hidden = true;
+      this.say("The pictures are complete.");
+    }
+  }
+
+  /** What was mended, in a sentence that stays until the pictures are complete. */
+  showNotice(message) {
+    this.#notice.textContent = sentence(message);
+    this.#notice.hidden = false;
+    this.say(this.#notice.textContent);
   }
 
   /**
-   * A sentence, what to do about it, and for a browser without WebGPU the recorded film at address `film` ("": none).
+   * A sentence, what to do about it, and for a browser without WebGPU the recorded film at address `film` ("": none), or the
+   * poster, if there is one.
    */
-  showError({ type, message }, film) {
+  showError({ type, message }, film, hasPoster) {
     const { title, advice } = wordsFor(type);
-    const [heading, what, hint] = this.#error.querySelectorAll("h2, p");
-    heading.textContent = title;
-    what.textContent = sentence(message);
-    hint.textContent = advice;
+    const texts = [title, sentence(message), advice];
+    this.#error.querySelectorAll("p").forEach((part, index) => (part.textContent = texts[index]));
     this.#error.querySelector("button").hidden = ["no-webgpu", "panic", "input"].includes(type);
+    this.#notice.hidden = true;
     this.#error.hidden = false;
-    const recorded = type === "no-webgpu" && film !== "";
+    const recorded = type === "no-webgpu" && (film !== "" || hasPoster);
     this.#error.classList.toggle("beside-film", recorded);
     if (recorded) this.#showFilm(film);
-    this.say(`${title}. ${message}`);
   }
 
   /** The film plays at once, or where motion is unwelcome, when asked to. */
   #showFilm(film) {
     const button = this.#recorded.querySelector("button");
+    if (film === "") {
+      this.#recorded.hidden = false;
+      button.hidden = true;
+      return;
+    }
     const show = () => {
-      this.#poster.src = film;
-      this.#poster.hidden = false;
+      this.#film.src = film;
+      this.#film.hidden = false;
       button.hidden = true;
     };
     this.#recorded.hidden = false;
-    this.#poster.onerror = () => (this.#recorded.hidden = this.#poster.hidden = true);
+    this.#film.onerror = () => (this.#recorded.hidden = this.#film.hidden = true);
     button.hidden = !matchMedia("(prefers-reduced-motion: reduce)").matches;
     button.onclick = show;
     if (button.hidden) show();
   }
 
-  /** For screen readers. */
+  /** For screen readers; the same words are not said twice, as a chain that plays again and again would have it. */
   say(words) {
-    this.#live.textContent = words;
+    if (this.#live.textContent !== words) this.#live.textContent = words;
   }
 }
 

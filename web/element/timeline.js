@@ -64,12 +64,12 @@ export class Timeline {
     }
   }
 
-  /** Shows the session's `progress`; `words` is what a screen reader says of it. */
+  /** Shows the session's `progress`; `words` is what a screen reader says of it, or null while it would never fall silent. */
   update({ stepsDone, stepsTotal, kept }, words) {
     this.#input.max = String(stepsTotal || 1);
     this.#input.value = String(stepsDone);
     this.#input.disabled = stepsTotal === 0;
-    this.#input.setAttribute("aria-valuetext", words);
+    if (words !== null) this.#input.setAttribute("aria-valuetext", words);
     if (kept !== this.#kept) this.#showKept(kept, stepsTotal);
     const computed = Math.max(stepsDone, this.#kept.at(-1) ?? 0) / (stepsTotal || 1);
     this.#box.style.setProperty("--computed", `${(100 * computed).toFixed(2)}%`);

@@ -1,7 +1,5 @@
 /** The models' menu, from `models/index.json`, and models from elsewhere: an address or a file. */
 
-import { ROOT } from "../root.js";
-
 export async function connectModels(element) {
   const menu = document.querySelector("#model");
   const models = await listed();
@@ -38,7 +36,7 @@ export async function connectModels(element) {
 /** The models that come with the page; none if the list cannot be read: an address or a file still works. */
 async function listed() {
   try {
-    return (await (await fetch(new URL("models/index.json", ROOT))).json()).models;
+    return (await (await fetch("models/index.json")).json()).models;
   } catch {
     return [];
   }

@@ -3,11 +3,17 @@
 //! A verb's `run` returns what is said on standard output; a failure is one sentence on standard error, and exit
 //! status 1, or 2 where the command line itself makes no sense. Files are written whole or not at all.
 
+mod batches;
+mod chain;
 mod debug;
+mod edit;
 mod eval;
 mod export;
 mod info;
+mod interpolate;
 mod interrupt;
+mod latents;
+mod layout;
 mod model;
 mod neighbours;
 mod noise;
@@ -15,9 +21,12 @@ mod output;
 mod pack;
 mod pictures;
 mod progress;
+mod progressive;
 mod sample;
+mod sets;
 mod shell;
 mod tensors;
+mod times;
 mod train;
 
 use std::io::Write;
@@ -49,7 +58,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    Sample(sample::Args),
+    Sample(Box<sample::Args>),
+    Edit(Box<edit::Args>),
+    Interpolate(Box<interpolate::Args>),
+    Progressive(Box<progressive::Args>),
+    Latents(Box<latents::Args>),
     Train(Box<train::Args>),
     Eval(eval::Args),
     Noise(noise::Args),
@@ -90,6 +103,10 @@ fn main() -> ExitCode {
     let adapter = cli.adapter.as_deref();
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match &cli.verb {
         Verb::Sample(args) => sample::run(args, adapter),
+        Verb::Edit(args) => edit::run(args, adapter),
+        Verb::Interpolate(args) => interpolate::run(args, adapter),
+        Verb::Progressive(args) => progressive::run(args, adapter),
+        Verb::Latents(args) => latents::run(args, adapter),
         Verb::Train(args) => train::run(args, adapter),
         Verb::Eval(args) => eval::run(args, adapter),
         Verb::Noise(args) => noise::run(args, adapter),

@@ -168,8 +168,14 @@ fn forward(
 ) -> Result<Vec<f32>> {
     let [channels, height, width] = start.shape;
     let tensor = Tensor { name: "picture".to_owned(), height, width, segments: vec![channels] };
-    let picture =
-        Picture { plane: tensor.pixels(), channels, stride: tensor.quads() * 4, samples: 1, copies: 1 };
+    let picture = Picture {
+        plane: tensor.pixels(),
+        channels,
+        stride: tensor.quads() * 4,
+        samples: 1,
+        copies: 1,
+        shared_noise: false,
+    };
     let words = u64::from(picture.plane) * u64::from(picture.stride);
     let schedule = Schedule::new(spec)?;
     let scales = schedule.sqrt_alphas_cumprod.iter().zip(&schedule.sqrt_one_minus_alphas_cumprod);

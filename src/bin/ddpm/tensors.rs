@@ -87,6 +87,12 @@ impl TensorFile {
     }
 }
 
+/// The bytes of a safetensors file of `pictures`: `[N, C, H, W]`, `shape` being C, H and W.
+pub fn pictures(shape: [u32; 3], values: &[f32]) -> Result<Vec<u8>> {
+    let [c, h, w] = shape.map(|side| side as usize);
+    to_bytes("pictures", &[values.len() / (c * h * w), c, h, w], values)
+}
+
 /// The bytes of a safetensors file of one F32 tensor.
 pub fn to_bytes(name: &str, shape: &[usize], data: &[f32]) -> Result<Vec<u8>> {
     all_to_bytes(&[(name, shape.to_vec(), data)])

@@ -23,6 +23,7 @@ pub mod npz;
 mod places;
 mod raw;
 mod set;
+mod single;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ use std::str::FromStr;
 
 pub use decode::decode;
 pub use set::PictureSet;
+pub use single::PictureFile;
 
 use serde::{Deserialize, Serialize};
 

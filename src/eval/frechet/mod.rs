@@ -50,7 +50,8 @@ pub fn measure(
             moments.push(&features);
             done += in_batch as u64;
             progress(done);
-            (batch.clear(), in_batch = 0);
+            batch.clear();
+            in_batch = 0;
         }
         Ok(())
     })?;

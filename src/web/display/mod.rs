@@ -10,6 +10,7 @@ mod presented;
 
 use std::rc::Rc;
 
+use super::gpu::Gpu;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::{Buffer, GpuContext, Plan, Recorder};
 use crate::ops::display::{self, Display};
@@ -43,34 +44,32 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// A device, and a way to paint its buffers on `canvas`.
+    /// A way to paint `gpu`'s buffers on `canvas`.
     ///
     /// # Errors
-    /// If there is no adapter or it cannot paint there.
-    pub(super) async fn open(canvas: &web_sys::HtmlCanvasElement) -> Result<(GpuContext, Self)> {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-        let (gpu, adapter) = GpuContext::request_from(&instance).await?;
-        let painter = if gpu.adapter().cpu {
-            Painter::Copied(Copied::new(&gpu, canvas)?)
+    /// If the adapter cannot paint there.
+    pub(super) fn open(gpu: &Gpu, canvas: web_sys::HtmlCanvasElement) -> Result<Self> {
+        let context = &gpu.context;
+        let painter = if context.adapter().cpu {
+            Painter::Copied(Copied::new(context, &canvas)?)
         } else {
             let target = wgpu::SurfaceTarget::Canvas(canvas.clone());
-            let surface = instance.create_surface(target).map_err(|e| {
+            let surface = gpu.instance.create_surface(target).map_err(|e| {
                 Error::new(ErrorKind::NoAdapter, format!("this canvas cannot be drawn on with WebGPU: {e}"))
             })?;
-            Painter::Presented(Presented::new(&gpu, surface, &adapter))
+            Painter::Presented(Presented::new(context, surface, &gpu.adapter))
         };
         let bgra = matches!(&painter, Painter::Presented(painter) if painter.is_bgra());
-        let screen = Self {
-            gpu: gpu.clone(),
-            canvas: canvas.clone(),
-            most: gpu.device().limits().max_texture_dimension_2d,
+        Ok(Self {
+            gpu: context.clone(),
+            canvas,
+            most: context.device().limits().max_texture_dimension_2d,
             painter,
             params: Display { bgra: bgra.into(), ..Display::default() },
             drawn: Display::default(),
             pixels: None,
             plans: Vec::new(),
-        };
-        Ok((gpu, screen))
+        })
     }
 
     /// Sets the grid of `samples` pictures and the canvas's size to a whole multiple of it.
@@ -126,14 +125,6 @@ impl Screen {
         }
         self.pixels = Some(pixels);
         Ok(())
-    }
-
-    pub(super) fn columns(&self) -> u32 {
-        self.params.columns
-    }
-
-    pub(super) fn rows(&self) -> u32 {
-        self.params.samples.div_ceil(self.params.columns)
     }
 
     /// Draws the pictures in `values`, times `gain`.

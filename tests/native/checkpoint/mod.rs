@@ -3,6 +3,7 @@
 mod bad_files;
 mod configs;
 mod folders;
+mod packed;
 mod round_trips;
 
 use std::path::{Path, PathBuf};

@@ -194,7 +194,7 @@ fn tensors_are_checked_against_the_network() {
 #[test]
 fn weights_made_here_are_checked() {
     let made = |shape: &[usize], values: &[f32]| {
-        Weights::from_f32([("a.weight".to_owned(), (shape.to_vec(), values.to_vec()))].into())
+        Weights::from_f32([("a.weight".to_owned(), (shape.to_vec(), values.to_vec()))])
     };
     assert_eq!(*made(&[2, 1], &[1.0, 2.0]).unwrap().get("a.weight").unwrap(), [1.0, 2.0]);
     assert_refused(made(&[3], &[1.0, 2.0]), &["a.weight", "[3]", "found 2"]);

@@ -7,6 +7,7 @@ mod files;
 mod frechet;
 mod gradients;
 mod neighbours;
+mod pictures;
 mod sample;
 mod train;
 
@@ -153,8 +154,23 @@ fn info_tells_of_adapters_and_models() {
 #[test]
 fn every_verb_has_an_example() {
     let scratch = Scratch::new("help", &[]);
-    for verb in ["", "sample", "train", "noise", "info", "pack", "export", "debug predict", "debug gradients"]
-    {
+    for verb in [
+        "",
+        "sample",
+        "edit",
+        "interpolate",
+        "progressive",
+        "latents",
+        "train",
+        "eval",
+        "noise",
+        "neighbours",
+        "info",
+        "pack",
+        "export",
+        "debug predict",
+        "debug gradients",
+    ] {
         let text = scratch.succeed(&format!("{verb} --help"));
         let example =
             text.split("Example").nth(1).unwrap_or_else(|| panic!("ddpm {verb}: no example in\n{text}"));

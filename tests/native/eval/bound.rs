@@ -91,6 +91,7 @@ impl Batch {
             stride: x_tensor.quads() * 4,
             samples,
             copies: 1,
+            shared_noise: false,
         };
         let mut recorder = Recorder::new(gpu());
         bound::record(&mut recorder, &picture, &self.spec, &buffers).expect("recorded");

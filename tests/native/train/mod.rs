@@ -7,6 +7,7 @@ mod learning;
 mod memory;
 mod modes;
 mod presets;
+mod recipes;
 mod state_file;
 mod steps;
 mod trajectory;

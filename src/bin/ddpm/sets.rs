@@ -6,7 +6,6 @@ use ddpm::error::{Error, Result};
 use ddpm::picture::{Grid, to_byte};
 use ddpm::sampler::SamplerOptions;
 
-use super::{Args, texts};
 use crate::output;
 
 /// Checks that pictures of `shape` (C, H, W) can be grey or RGB.
@@ -41,17 +40,18 @@ pub fn npz(
     npz::to_bytes(&pixels, [height, width], labels.as_deref())
 }
 
-/// Each of `pictures` (`[N, C, H, W]` in [−1, 1], with `shape` C, H, W) as a PNG named by its index.
+/// Each of `pictures` (`[N, C, H, W]` in [−1, 1], with `shape` C, H, W) as a PNG named by its index, saying `texts` of the
+/// options for itself alone.
 pub fn files(
-    args: &Args,
     options: &SamplerOptions,
     shape: [u32; 3],
     pictures: &[f32],
+    texts: impl Fn(&SamplerOptions) -> Vec<(&'static str, String)>,
 ) -> impl Iterator<Item = Result<(String, Vec<u8>)>> {
     let elements: usize = shape.iter().map(|&side| side as usize).product();
     pictures.chunks_exact(elements).zip(options.first_sample..).map(move |(picture, ix)| {
         let raster = Grid::strip(1, shape).draw(picture)?;
         let alone = SamplerOptions { count: 1, first_sample: ix, ..options.clone() };
-        Ok((format!("{ix:06}.png"), output::png(&raster, &texts(args, &alone))?))
+        Ok((format!("{ix:06}.png"), output::png(&raster, &texts(&alone))?))
     })
 }

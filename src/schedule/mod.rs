@@ -1,8 +1,16 @@
 //! The tables of a diffusion process, in f64: every β schedule, the products of α, the posterior's
-//! coefficients, and the coefficients of each step of a full or respaced chain.
+//! coefficients, and the coefficients of each step of a full or respaced chain, to a picture or from one.
 //!
 //! `t` is 0-based: t = 0 is one step of noise, t = T − 1 is (nearly) pure noise. Equation numbers are those
 //! of arXiv 2006.11239 (DDPM) and arXiv 2010.02502 (DDIM).
+
+mod encode;
+mod langevin;
+mod resample;
+
+pub use encode::{ddim_encode_steps, ddim_reverse_step};
+pub use langevin::{MAX_UPDATES, langevin_steps, langevin_update};
+pub use resample::resampled_steps;
 
 use crate::error::{Error, Result, decimal};
 use crate::spec::{BetaSchedule, DiffusionSpec, PredictionType, VarianceType};
@@ -223,7 +231,8 @@ pub fn leading_timesteps(num_timesteps: u32, sampling_steps: u32, steps_offset: 
     Ok((0..sampling_steps).rev().map(|i| i * ratio + steps_offset).collect())
 }
 
-/// The numbers of one reverse step, DDPM's or DDIM's; cast to f32 they are what the GPU's kernel reads.
+/// The numbers of one step of a chain, whichever: DDPM's, DDIM's either way, or Langevin's; cast to f32 they are what the
+/// GPU's kernel reads.
 ///
 /// The network's output o says of x_0 and of the noise, by its [`PredictionType`],
 ///
@@ -234,12 +243,14 @@ pub fn leading_timesteps(num_timesteps: u32, sampling_steps: u32, steps_offset: 
 ///
 /// x_prev = `x_start_coef`·x̂_0 + `x_t_coef`·x_t + `output_coef`·o + `pred_noise_coef`·ε̂ + `sigma`·z
 ///
-/// DDPM has no ε̂ term, DDIM no x_t and no o term, and the last step no noise. o is there where it is the mean itself:
+/// DDPM has no ε̂ term, DDIM no x_t term, Langevin no x̂_0 term, and the last step no noise. o is there where it is the mean itself:
 /// [`PredictionType::PreviousX`], in a step from t to t − 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepCoefficients {
-    /// The original timestep: what the network is told, and the t of the noise z.
+    /// The original timestep: what the network is told.
     pub t: u32,
+    /// The t of the noise z: the timestep's, unless several steps are taken at one.
+    pub noise_t: u32,
     /// x̂_0 for one x_t.
     pub x_start_of_x_t: f64,
     /// x̂_0 for one of the output.
@@ -394,6 +405,7 @@ fn step_from(spec: &DiffusionSpec, schedule: &Schedule, t: u32, ac_prev: f64) ->
     }
     Ok(StepCoefficients {
         t,
+        noise_t: t,
         x_start_of_x_t: x_start.0,
         x_start_of_output: x_start.1,
         noise_of_x_t: pred_noise.0,

@@ -1,0 +1,63 @@
+/**
+ * What a `model` is: a packed file, a folder in diffusers' layout, a repository of Hugging Face, or a file that was dropped.
+ *
+ * - `name`: a packed file in the folder of models that come with the element
+ * - `owner/name`, `owner/name@revision`: a repository
+ * - an address that ends in `/`: a folder
+ * - any other address: a packed file
+ */
+
+import { ROOT } from "../../root.js";
+import { DdpmError } from "../errors.js";
+import { settings } from "../settings.js";
+import { download } from "./download.js";
+import { withConfigurations } from "./folder.js";
+
+/** The absolute address of `model`, an attribute's text; of a folder it ends in a slash. */
+export function addressOf(model) {
+  if (/^[\w-]+$/.test(model)) {
+    const folder = settings.models === null ? new URL("models/", ROOT) : new URL(settings.models, document.baseURI);
+    return new URL(`${model}.safetensors`, folder).href;
+  }
+  const [, repository, revision = "main"] = /^([\w-][\w.-]*\/[\w.-]+)(?:@([\w.-]+))?$/.exec(model) ?? [];
+  if (repository && !model.endsWith(".safetensors")) {
+    return new URL(`${repository}/resolve/${revision}/`, settings.hub).href;
+  }
+  return new URL(model, document.baseURI).href;
+}
+
+/**
+ * A packed model's bytes.
+ * @param {File | string} source a file, or what `addressOf` made
+ * @param {{integrity?: string, onProgress: (done: number, total: number) => void, signal: AbortSignal}} options
+ * @returns {Promise<Uint8Array>}
+ */
+export async function readModel(source, options) {
+  if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
+  return new URL(source).pathname.endsWith("/") ? readFolder(source, options) : download(source, options);
+}
+
+async function readFolder(folder, options) {
+  const { signal } = options;
+  /** A small file's text; null where there is none. */
+  const text = async (path) => {
+    try {
+      return new TextDecoder().decode(await download(folder + path, { signal }));
+    } catch (thrown) {
+      if (thrown.missing) return null;
+      throw thrown;
+    }
+  };
+  let unet = "";
+  let config = await text("config.json");
+  if (config === null) config = await text(`${(unet = "unet/")}config.json`);
+  if (config === null) throw new DdpmError("load", `${folder} has no config.json and no unet/config.json, so it is no model of diffusers.`);
+  const scheduler = await text(unet ? "scheduler/scheduler_config.json" : "scheduler_config.json");
+  const file = `${folder}${unet}diffusion_pytorch_model.safetensors`;
+  try {
+    return withConfigurations(await download(file, options), config, scheduler);
+  } catch (thrown) {
+    if (!thrown.missing) throw thrown;
+    throw new DdpmError("load", `${file} is missing: weights in other formats have to be saved as safetensors by diffusers first.`);
+  }
+}
