@@ -38,9 +38,11 @@ pub fn kernels(method: Method) -> Vec<KernelKey> {
 fn step_kind(method: Method) -> ReverseStep {
     match method {
         Method::Ddpm => ReverseStep::Ancestral,
-        Method::Ddim { pred_noise, .. }
-        | Method::Langevin { pred_noise, .. }
-        | Method::DdimEncode { pred_noise } => ReverseStep::Ddim(pred_noise),
+        Method::Ddim { pred_noise, .. } => ReverseStep::Ddim(pred_noise),
+        #[cfg(not(target_arch = "wasm32"))]
+        Method::Langevin { pred_noise, .. } | Method::DdimEncode { pred_noise } => {
+            ReverseStep::Ddim(pred_noise)
+        }
     }
 }
 
