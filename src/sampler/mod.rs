@@ -120,7 +120,8 @@ impl Sampler {
         let step = step_kind(options.method);
         let mut before_step = Plan::default();
         let mut gradient = None;
-        match classifier {
+        // No page has a classifier, so its kernel is not in the page's wasm.
+        match classifier.filter(|_| cfg!(not(target_arch = "wasm32"))) {
             None => p_sample::record(&mut rec, &picture, spec, step, branches.guidance, &buffers)?,
             Some(classifier) => {
                 let gradient = gradient.insert(gpu.buffer("gradient", words)?);
