@@ -4,10 +4,10 @@ use ddpm::checkpoint::Checkpoint;
 use ddpm::diffusion::{self, PredNoise};
 use ddpm::error::ErrorKind;
 use ddpm::graph::unet;
+use ddpm::ops;
 use ddpm::rng::{Stream, fill_normals};
 use ddpm::sampler::{self, Method};
 use ddpm::self_test::{STEPS, SelfTest};
-use ddpm::{ops, schedule};
 
 use super::compare::max_abs;
 use super::gpu::{block_on, gpu, tilings};
@@ -28,10 +28,7 @@ fn by_twins(test: SelfTest) -> Vec<f64> {
     let options = test.options();
     let graph = unet::describe(&unet, unet.sample_size).expect("a network");
     let twin = Twin::new(&graph, &weights);
-    let steps = match options.method {
-        Method::Ddpm => schedule::ddpm_steps(&spec, options.steps),
-        Method::Ddim { eta, .. } => schedule::ddim_steps(&spec, options.steps, eta),
-    };
+    let steps = options.chain(&spec).expect("steps");
     let (samples, elements) = (options.count as usize, 3 * 8 * 8);
     let noise = |stream, t| -> Vec<f64> {
         let mut all = vec![0.0; samples * elements];
@@ -41,7 +38,7 @@ fn by_twins(test: SelfTest) -> Vec<f64> {
         all
     };
     let mut x = noise(Stream::InitialNoise, spec.num_timesteps - 1);
-    for step in &steps.expect("steps")[..STEPS as usize] {
+    for step in &steps[..STEPS as usize] {
         let predict = |label: Option<u32>| {
             let labels = label.map(|label| vec![label; samples]);
             twin.predict(&x, &vec![step.t; samples], labels.as_deref())
@@ -59,6 +56,7 @@ fn by_twins(test: SelfTest) -> Vec<f64> {
                 assert_eq!(pred_noise, PredNoise::FromClippedXStart);
                 diffusion::ddim_step(&spec, step, &x, &output, pred_noise, &z).x_prev
             }
+            other => panic!("the check has no chain of {other:?}"),
         };
     }
     x
