@@ -52,10 +52,10 @@ impl Iterator for Batches {
     /// If the thread did.
     fn next(&mut self) -> Option<Self::Item> {
         let batch = self.receiver.as_ref()?.recv().ok();
-        if batch.is_none() {
-            if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
-                std::panic::resume_unwind(panic);
-            }
+        if batch.is_none()
+            && let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
+        {
+            std::panic::resume_unwind(panic);
         }
         batch
     }

@@ -2,8 +2,9 @@
 //! distortions of the progressive code that they are (§4.3).
 //!
 //! [`Evaluator`] computes terms on the GPU, [`Strata`] says at which t, and [`BoundTable`] collects them and says what they
-//! come to.
+//! come to. [`frechet`] compares sets of pictures by their features.
 
+pub mod frechet;
 mod neighbours;
 mod strata;
 mod table;

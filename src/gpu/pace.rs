@@ -17,10 +17,10 @@ impl Pace {
     /// Takes note of a submission, and returns when the GPU has at most two to go.
     pub fn submitted(&mut self, gpu: &GpuContext, submission: wgpu::SubmissionIndex) {
         self.in_flight.push_back(submission);
-        if self.in_flight.len() > IN_FLIGHT {
-            if let Some(oldest) = self.in_flight.pop_front() {
-                gpu.wait_for(oldest);
-            }
+        if self.in_flight.len() > IN_FLIGHT
+            && let Some(oldest) = self.in_flight.pop_front()
+        {
+            gpu.wait_for(oldest);
         }
     }
 }

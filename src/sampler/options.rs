@@ -143,6 +143,14 @@ pub(super) struct Branches {
 }
 
 impl SamplerOptions {
+    /// The label of each picture by a network with `num_classes` of them, of which `null_class` may mean none: `[count]`.
+    pub fn labels(&self, num_classes: u32, null_class: Option<u32>) -> Vec<u32> {
+        match self.conditioning.label.or(null_class) {
+            Some(label) => vec![label; self.count as usize],
+            None => (0..self.count).map(|i| (self.first_sample + i) % num_classes).collect(),
+        }
+    }
+
     pub(super) fn branches(&self, checkpoint: &Checkpoint) -> Result<Branches> {
         if self.count == 0 {
             return Err(Error::input("0 pictures: ask for at least 1"));
@@ -165,12 +173,7 @@ impl SamplerOptions {
         if !weight.is_finite() {
             return Err(Error::input(format!("guidance {}: expected a finite number", decimal(weight))));
         }
-        let in_turn = (0..self.count).map(|i| (self.first_sample + i) % num_classes);
-        let labels: Vec<u32> = match (label, null_class) {
-            (Some(label), _) => vec![*label; self.count as usize],
-            (None, Some(null)) => vec![null; self.count as usize],
-            (None, None) => in_turn.collect(),
-        };
+        let labels = self.labels(num_classes, null_class);
         if weight == 1.0 {
             return Ok(Branches { copies: 1, labels: Some(labels), guidance: None });
         }

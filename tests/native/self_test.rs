@@ -38,7 +38,7 @@ fn by_twins(test: SelfTest) -> Vec<f64> {
         all
     };
     let mut x = noise(Stream::InitialNoise, spec.num_timesteps - 1);
-    for step in &steps.expect("steps")[..STEPS as usize] {
+    for step in &steps[..STEPS as usize] {
         let predict = |label: Option<u32>| {
             let labels = label.map(|label| vec![label; samples]);
             twin.predict(&x, &vec![step.t; samples], labels.as_deref())

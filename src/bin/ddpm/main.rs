@@ -23,6 +23,7 @@ mod pictures;
 mod progress;
 mod progressive;
 mod sample;
+mod sets;
 mod shell;
 mod tensors;
 mod times;

@@ -1,6 +1,6 @@
 //! Files that verbs write: looked at before the work, written whole after it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ddpm::checkpoint::atomic;
 use ddpm::error::{Error, Result};
@@ -51,6 +51,19 @@ pub fn check_pipeline(path: &Path, model: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Checks that `path` can be a folder of new files: it is not there, or empty.
+pub fn check_new_folder(path: &Path) -> Result<()> {
+    let found = match std::fs::read_dir(path) {
+        Ok(mut entries) => match entries.next() {
+            None => return Ok(()),
+            Some(_) => "files in it",
+        },
+        Err(_) if !path.exists() => return check_parent(path),
+        Err(_) => "something that cannot be listed",
+    };
+    Err(Error::input(format!("{}: expected an empty folder or none, found {found}", path.display())))
+}
+
 /// Whether `folder` is a pipeline of the kind that is written.
 fn is_pipeline(folder: &Path) -> bool {
     let index = std::fs::read(folder.join("model_index.json")).unwrap_or_default();
@@ -99,4 +112,33 @@ fn encode_png(raster: &Raster, texts: &[(&str, String)]) -> std::result::Result<
 /// Writes `bytes` as `path`, whole or not at all.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     atomic::write(path, bytes)
+}
+
+/// Writes `files` (name and bytes) as the folder `path`, which is not there or empty: all of them or none.
+pub fn write_folder(path: &Path, files: impl Iterator<Item = Result<(String, Vec<u8>)>>) -> Result<()> {
+    check_new_folder(path)?;
+    let failed =
+        |error: std::io::Error| Error::load(format!("{}: cannot be written ({error})", path.display()));
+    let absolute = std::path::absolute(path).map_err(failed)?;
+    let name = absolute.file_name().unwrap_or_default().to_string_lossy();
+    let beside = Beside(absolute.with_file_name(format!(".{name}.{}.tmp", std::process::id())));
+    std::fs::create_dir(&beside.0).map_err(failed)?;
+    for file in files {
+        let (name, bytes) = file?;
+        std::fs::write(beside.0.join(name), bytes).map_err(failed)?;
+    }
+    if absolute.exists() {
+        // Not every system renames onto an empty folder.
+        std::fs::remove_dir(&absolute).map_err(failed)?;
+    }
+    std::fs::rename(&beside.0, &absolute).map_err(failed)
+}
+
+/// A folder that is removed when dropped, if it is still there.
+struct Beside(PathBuf);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

@@ -11,7 +11,7 @@ use ddpm::sampler::{Frames, Sampler, SamplerOptions};
 use crate::batches::{Batches, Drawn};
 use crate::chain::{self, ChainArgs};
 use crate::layout::LayoutArgs;
-use crate::{Failure, Outcome, output, tensors};
+use crate::{Failure, Outcome, output, sets, tensors};
 
 /// Frames of a film at most, and how long each and the last are shown, in hundredths of a second.
 const FILM_FRAMES: u32 = 64;
@@ -24,6 +24,7 @@ const LAST_FRAME_TIME: u16 = 250;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     ddpm sample --model fashion-mnist-reference --count 64 --seed 7 --out grid.png\n  \
+    ddpm sample --model fashion-mnist-reference --count 10000 --pictures samples --npz samples.npz\n  \
     ddpm sample --model fashion-mnist-classes --null-class 10 --label 9 --guidance 2 --sampler ddim --trajectory film.gif\n  \
     ddpm sample --model fashion-mnist-reference --sampler langevin --langevin-steps 5 --langevin-snr 0.3")]
 pub struct Args {
@@ -42,13 +43,23 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
 
-    /// The grid of pictures to write [default: grid.png, unless --tensors or --trajectory is given].
+    /// The grid of pictures to write [default: grid.png, unless something else is to be written].
     #[arg(long, value_name = "FILE.png")]
     out: Option<PathBuf>,
 
     /// Write the pictures as `pictures`, F32, [N, C, H, W] in [-1, 1].
     #[arg(long, value_name = "FILE.safetensors")]
     tensors: Option<PathBuf>,
+
+    /// Write each picture as a PNG in this new or empty folder, named by its index: 000000.png. Tools that measure sample
+    /// sets (FID) take such folders.
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
+
+    /// Write the pictures as `arr_0`, uint8, [N, H, W, 3], and their labels, if they have some, as `arr_1`, as
+    /// guided-diffusion's evaluator and numpy take them.
+    #[arg(long, value_name = "FILE.npz")]
+    npz: Option<PathBuf>,
 
     /// Write an animated film of the chain, from noise to the pictures.
     #[arg(long, value_name = "FILE.gif")]
@@ -66,20 +77,30 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
             args.first_sample, args.count
         )));
     }
-    let default_out =
-        (args.tensors.is_none() && args.trajectory.is_none()).then(|| PathBuf::from("grid.png"));
+    let others = [&args.tensors, &args.trajectory, &args.pictures, &args.npz];
+    let default_out = others.iter().all(|path| path.is_none()).then(|| PathBuf::from("grid.png"));
     let out = args.out.clone().or(default_out);
-    for (path, extension) in [(&out, "png"), (&args.tensors, "safetensors"), (&args.trajectory, "gif")] {
+    let files =
+        [(&out, "png"), (&args.tensors, "safetensors"), (&args.trajectory, "gif"), (&args.npz, "npz")];
+    for (path, extension) in files {
         if let Some(path) = path {
             output::check(path, extension, &[&args.chain.model])?;
         }
+    }
+    if let Some(path) = &args.pictures {
+        output::check_new_folder(path)?;
     }
     let checkpoint = args.chain.load()?;
     let options = args.chain.options(&checkpoint, args.count)?;
     let options = SamplerOptions { first_sample: args.first_sample, ..options };
     let shape = chain::shape(&checkpoint, &options);
     let grid = args.layout.of(Grid::near_square(args.count, shape));
-    grid.size()?;
+    if out.is_some() || args.trajectory.is_some() {
+        grid.size()?;
+    }
+    if args.npz.is_some() {
+        sets::check_channels(shape)?;
+    }
 
     let gpu = crate::gpu(adapter)?;
     let started = Instant::now();
@@ -106,15 +127,20 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
         written.push((path, encode_film(&film)?));
     }
     if let Some(path) = &out {
-        let mut texts = chain::texts(&args.chain, &options);
-        texts.push(("first_sample", args.first_sample.to_string()));
-        texts.push(("count", args.count.to_string()));
-        written.push((path, output::png(&grid.draw(&pictures)?, &texts)?));
+        written.push((path, output::png(&grid.draw(&pictures)?, &texts(args, &options))?));
+    }
+    if let Some(path) = &args.npz {
+        written.push((path, sets::npz(&checkpoint, &options, shape, &pictures)?));
     }
     for (path, bytes) in &written {
         output::write(path, bytes)?;
     }
-    let names: Vec<String> = written.iter().map(|(path, _)| path.display().to_string()).collect();
+    let mut names: Vec<String> = written.iter().map(|(path, _)| path.display().to_string()).collect();
+    if let Some(path) = &args.pictures {
+        let texts = |options: &SamplerOptions| texts(args, options);
+        output::write_folder(path, sets::files(&options, shape, &pictures, texts))?;
+        names.push(path.display().to_string());
+    }
     Ok(format!(
         "{} pictures in {seconds:.1} s, {:.2} steps/s in batches of {batch}, on {}: {}",
         args.count,
@@ -122,6 +148,14 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
         gpu.adapter().name,
         names.join(", ")
     ))
+}
+
+/// What a PNG says of how what `options` ask for came about.
+fn texts(args: &Args, options: &SamplerOptions) -> Vec<(&'static str, String)> {
+    let mut texts = chain::texts(&args.chain, options);
+    texts.push(("first_sample", options.first_sample.to_string()));
+    texts.push(("count", options.count.to_string()));
+    texts
 }
 
 /// Draws the x_t of a batch's kept frames into the frames of the film, from place `first_ix` on.

@@ -3,7 +3,7 @@
 mod list;
 
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -57,6 +57,11 @@ pub(super) fn load(
         dataset: Dataset::new(shape, pixels, labels, listing.class_names)?,
         skipped: bad.into_iter().map(|(_, error)| error).collect(),
     })
+}
+
+/// The files of all pictures below `folder`, whatever they are for, in the order of their names' bytes; one at least.
+pub(super) fn paths(folder: &Path) -> Result<Vec<PathBuf>> {
+    Ok(list::pictures(folder)?.into_iter().map(|entry| entry.path).collect())
 }
 
 /// Reads each of `entries` as `shape` (C, H, W) to its place in `pixels`: `[N, C, H, W]`. Returns those that cannot be

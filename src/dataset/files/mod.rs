@@ -19,8 +19,10 @@ mod decode;
 mod fit;
 mod folder;
 mod idx;
+pub mod npz;
 mod places;
 mod raw;
+mod set;
 mod single;
 
 use std::fmt;
@@ -28,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 pub use decode::decode;
+pub use set::PictureSet;
 pub use single::PictureFile;
 
 use serde::{Deserialize, Serialize};

@@ -4,6 +4,7 @@ mod bad_input;
 mod eval;
 mod export;
 mod files;
+mod frechet;
 mod gradients;
 mod neighbours;
 mod pictures;

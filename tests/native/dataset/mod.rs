@@ -5,6 +5,7 @@ mod cifar10;
 mod folder;
 mod idx;
 mod installed;
+mod npz;
 mod order;
 mod pictures;
 

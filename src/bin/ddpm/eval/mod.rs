@@ -1,12 +1,13 @@
 //! `ddpm eval`: how good a model is, in bits per dimension.
 
 mod folder;
+mod frechet;
 mod plot;
 mod progress;
 mod report;
 mod state;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use ddpm::checkpoint::Checkpoint;
@@ -34,18 +35,21 @@ const GPU_BATCH: u32 = 128;
 /// The bound is L_T + L_{T-1} + ... + L_0 (Ho et al. 2020, eq. 5), each term at one draw of x_t whose noise is the seed's, the
 /// picture's and t's. With --out it comes with every term, and with the rates and distortions of the progressive code that it
 /// is (figure 5): eval.json, terms.csv, rate-distortion.csv and rate-distortion.svg. Ctrl-C saves and stops.
+///
+/// With --frechet it is the distance between two sets of pictures instead, by the features of a network of your own.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     ddpm eval --model clothes/model.safetensors --dataset fashion-mnist --out clothes-eval\n  \
-    ddpm eval --model google-ddpm-cifar10-32 --dataset cifar10 --count 2000 --timesteps 100 --variance fixed_small")]
+    ddpm eval --model google-ddpm-cifar10-32 --dataset cifar10 --count 2000 --timesteps 100 --variance fixed_small\n  \
+    ddpm eval --frechet samples.npz cifar10 --features inception.onnx")]
 pub struct Args {
     /// A diffusers folder or a packed .safetensors file.
-    #[arg(long, value_name = "MODEL")]
-    model: PathBuf,
+    #[arg(long, value_name = "MODEL", required_unless_present = "frechet")]
+    model: Option<PathBuf>,
 
     /// fashion-mnist, mnist, cifar10 or folder:PATH; its test split, in its order.
-    #[arg(long, value_name = "DATASET")]
-    dataset: Source,
+    #[arg(long, value_name = "DATASET", required_unless_present = "frechet")]
+    dataset: Option<Source>,
 
     /// The folder with the data set's files, if they are not in a usual place.
     #[arg(long, value_name = "DIR")]
@@ -55,7 +59,7 @@ pub struct Args {
     #[arg(long)]
     train_split: bool,
 
-    /// How many pictures, the first of the split [default: 16 on a CPU adapter, 512 on others].
+    /// How many pictures, the first of the split [default: 16 on a CPU adapter, 512 on others], or of each set [default: all].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
 
@@ -90,6 +94,9 @@ pub struct Args {
     /// Go on with the evaluation in DIR, or begin it.
     #[arg(long, requires = "out")]
     resume: bool,
+
+    #[command(flatten)]
+    frechet: frechet::Args,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -110,12 +117,21 @@ impl From<FixedVariance> for VarianceType {
 }
 
 pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
+    match (&args.frechet.frechet, &args.model, &args.dataset) {
+        (Some(sets), _, _) => frechet::run(&args.frechet, sets, args.data.as_deref(), args.count),
+        (None, Some(model), Some(dataset)) => bound(args, model, dataset, adapter),
+        _ => Err(Failure::Usage("expected --model and --dataset, or --frechet and --features".to_owned())),
+    }
+}
+
+/// The bound of the model at `model` on pictures of `source`.
+fn bound(args: &Args, model: &Path, source: &Source, adapter: Option<&str>) -> Outcome {
     let folder = args.out.as_deref().map(EvalFolder::new);
     let saved = match &folder {
         Some(folder) => folder.check(args.resume)?,
         None => None,
     };
-    let mut checkpoint = model::load(&args.model)?;
+    let mut checkpoint = model::load(model)?;
     model::set_null_class(&mut checkpoint, args.null_class)?;
     if let Some(variance) = args.variance {
         if checkpoint.diffusion.variance_type.is_learned() {
@@ -128,7 +144,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     let num_timesteps = checkpoint.diffusion.num_timesteps;
     let strata = Strata::new(num_timesteps, args.timesteps.unwrap_or(num_timesteps))
         .map_err(|error| Failure::Error(error.within("--timesteps")))?;
-    let (dataset, notes) = load(args, &checkpoint)?;
+    let (dataset, notes) = load(args, source, &checkpoint)?;
 
     let gpu = crate::gpu(adapter)?;
     let (count, batch) = if gpu.adapter().cpu { (CPU_COUNT, CPU_BATCH) } else { (GPU_COUNT, GPU_BATCH) };
@@ -145,7 +161,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     };
     let x_start: Vec<f32> =
         (0..count).flat_map(|ix| dataset.picture(ix).iter().map(|&byte| to_signed(byte))).collect();
-    let labels = labels(args, &checkpoint, &dataset, count)?;
+    let labels = labels(args, source, &checkpoint, &dataset, count)?;
     let origin = Origin {
         model: state::fingerprint(&checkpoint)?,
         pictures: state::checksum(&x_start),
@@ -178,8 +194,8 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     let terms = evaluation.run(state)?;
     let table = BoundTable::new(&Schedule::new(&checkpoint.diffusion)?, strata, &x_start, terms);
     let about = report::About {
-        model: model::name(&args.model),
-        dataset: pictures::name(&args.dataset),
+        model: model::name(model),
+        dataset: pictures::name(source),
         split: if args.train_split { "train" } else { "test" },
         labelled: labels.is_some() && !args.unlabelled,
         seed: args.seed,
@@ -196,7 +212,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
 }
 
 /// The pictures of the split, as the network wants them, and what is to be said of them.
-fn load(args: &Args, checkpoint: &Checkpoint) -> Result<(Dataset, Vec<String>)> {
+fn load(args: &Args, source: &Source, checkpoint: &Checkpoint) -> Result<(Dataset, Vec<String>)> {
     let options = LoadOptions {
         split: if args.train_split { Split::Train } else { Split::Test },
         data: args.data.clone(),
@@ -205,11 +221,17 @@ fn load(args: &Args, checkpoint: &Checkpoint) -> Result<(Dataset, Vec<String>)> 
         classes: checkpoint.unet.num_class_embeds.is_some() && !args.unlabelled,
         ..LoadOptions::default()
     };
-    pictures::load(&args.dataset, &options)
+    pictures::load(source, &options)
 }
 
 /// The label that each of the first `count` pictures is evaluated with.
-fn labels(args: &Args, checkpoint: &Checkpoint, dataset: &Dataset, count: u32) -> Result<Option<Vec<u32>>> {
+fn labels(
+    args: &Args,
+    source: &Source,
+    checkpoint: &Checkpoint,
+    dataset: &Dataset,
+    count: u32,
+) -> Result<Option<Vec<u32>>> {
     let Some(rows) = checkpoint.unet.num_class_embeds else {
         return match args.unlabelled {
             true => Err(Error::input("--unlabelled: expected a model with classes, found one without")),
@@ -225,15 +247,14 @@ fn labels(args: &Args, checkpoint: &Checkpoint, dataset: &Dataset, count: u32) -
     let Some(labels) = dataset.labels() else {
         return Err(Error::input(format!(
             "{}: expected pictures with labels, as the model has classes; --unlabelled does without",
-            args.dataset
+            source
         )));
     };
     let labels = labels[..count as usize].to_vec();
     match labels.iter().find(|&&label| label >= rows) {
-        Some(label) => Err(Error::input(format!(
-            "{}: expected labels below {rows}, the model's, found {label}",
-            args.dataset
-        ))),
+        Some(label) => {
+            Err(Error::input(format!("{}: expected labels below {rows}, the model's, found {label}", source)))
+        }
         None => Ok(Some(labels)),
     }
 }

@@ -77,8 +77,8 @@ fn class_names(parts: &Parts, all: &[(Split, Entry)]) -> Result<Vec<String>> {
     Ok(names.into_iter().collect())
 }
 
-/// All pictures below `folder`, in the order of their names' bytes.
-fn pictures(folder: &Path) -> Result<Vec<Entry>> {
+/// All pictures below `folder`, in the order of their names' bytes; one at least.
+pub(super) fn pictures(folder: &Path) -> Result<Vec<Entry>> {
     if !folder.is_dir() {
         let found = if folder.exists() { "a file" } else { "none" };
         return Err(refused(folder, "a folder of pictures", found));
