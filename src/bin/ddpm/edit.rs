@@ -20,7 +20,7 @@ use crate::{Outcome, output, tensors};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     ddpm edit --model fashion-mnist-reference --input shoe.png --strength 0.5 --count 8 --out variants.png\n  \
-    ddpm edit --model fashion-mnist-reference --input shirt.png --mask sleeves.png --resample 5 --out repainted.png")]
+    ddpm edit --model fashion-mnist-reference --input shirt.png --mask sleeves.png --sampler ddim --eta 1 --resample 4 --out repainted.png")]
 pub struct Args {
     #[command(flatten)]
     chain: ChainArgs,
