@@ -28,7 +28,7 @@ fn by_twins(test: SelfTest) -> Vec<f64> {
     let options = test.options();
     let graph = unet::describe(&unet, unet.sample_size).expect("a network");
     let twin = Twin::new(&graph, &weights);
-    let steps = options.chain(&spec);
+    let steps = options.chain(&spec).expect("steps");
     let (samples, elements) = (options.count as usize, 3 * 8 * 8);
     let noise = |stream, t| -> Vec<f64> {
         let mut all = vec![0.0; samples * elements];

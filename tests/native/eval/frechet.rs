@@ -185,6 +185,7 @@ fn sets_of_every_kind_have_the_same_moments() {
     }
     image::GrayImage::new(9, 12).save(scratch.path("more.png")).expect("saved");
     let set = PictureSet::open(&folder, None).expect("a set");
-    let error = measure(&network, &set, 6, &mut |_| {}).err().expect("another size").to_string();
+    let Err(error) = measure(&network, &set, 6, &mut |_| {}) else { panic!("another size was taken") };
+    let error = error.to_string();
     assert!(error.contains("more.png: expected 10 x 12 pixels") && error.contains("found 9 x 12"), "{error}");
 }
