@@ -160,9 +160,7 @@ impl Checkpoint {
         self.unet.validate()?;
         self.diffusion.validate()?;
         self.metadata.validate(&self.unet).map_err(|error| error.within("ddpm"))?;
-        let learned =
-            matches!(self.diffusion.variance_type, VarianceType::Learned | VarianceType::LearnedRange);
-        if learned && self.unet.out_channels != 2 * self.unet.in_channels {
+        if self.diffusion.variance_type.is_learned() && self.unet.out_channels != 2 * self.unet.in_channels {
             return Err(Error::load(format!(
                 "out_channels: expected {} for a learned variance, found {}",
                 2 * self.unet.in_channels,

@@ -4,7 +4,7 @@ use crate::checkpoint::Checkpoint;
 use crate::diffusion::PredNoise;
 use crate::error::{Error, Result, decimal};
 use crate::schedule::{self, StepCoefficients};
-use crate::spec::{DiffusionSpec, VarianceType};
+use crate::spec::DiffusionSpec;
 
 /// The chain's kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +51,7 @@ impl SamplerOptions {
         if self.resample == 1 || cfg!(target_arch = "wasm32") {
             return Ok(steps);
         }
-        let learned = matches!(spec.variance_type, VarianceType::Learned | VarianceType::LearnedRange);
+        let learned = spec.variance_type.is_learned();
         match self.method {
             // There σ is a factor on what the network says.
             Method::Ddpm if learned => Err(Error::input(

@@ -61,7 +61,7 @@ struct Case {
 impl Case {
     fn check(&self, step_ix: usize) {
         let [c, h, w] = self.shape;
-        let learned = matches!(self.spec.variance_type, VarianceType::Learned | VarianceType::LearnedRange);
+        let learned = self.spec.variance_type.is_learned();
         let (x_tensor, out_tensor) = (tensor(c, h, w), tensor(if learned { 2 * c } else { c }, h, w));
         let copies = if self.guidance.is_some() { 2 } else { 1 };
         let picture = picture(&x_tensor, copies);

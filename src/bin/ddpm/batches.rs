@@ -8,6 +8,7 @@ use ddpm::gpu::GpuContext;
 use ddpm::sampler::{self, Frames, Sampler, SamplerOptions};
 
 use crate::progress::Progress;
+use crate::work::advise;
 
 /// Pictures in a batch where nobody says how many.
 const CPU_BATCH: u32 = 16;
@@ -79,8 +80,8 @@ impl Batches<'_> {
                 let in_batch = u64::from(steps - before) * u64::from(drawn.batch.min(count - done));
                 progress.set(first_step + in_batch, &place);
             })
-            .map_err(advise)?;
-            let pictures = pollster::block_on(sampler.read_view(0)).map_err(advise)?;
+            .map_err(advise("--batch"))?;
+            let pictures = pollster::block_on(sampler.read_view(0)).map_err(advise("--batch"))?;
             drawn.chain_time += began.elapsed();
             drawn.steps += steps;
             if let Some(place) = pictures.iter().position(|value| !value.is_finite()) {
@@ -115,18 +116,8 @@ impl Batches<'_> {
                 Err(error) if error.kind() == ErrorKind::Limits && self.batch.is_none() && *batch > 1 => {
                     *batch = batch.div_ceil(2);
                 }
-                made => return made.map_err(advise),
+                made => return made.map_err(advise("--batch")),
             }
         }
-    }
-}
-
-/// Adds what helps where memory is short.
-fn advise(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::OutOfMemory | ErrorKind::Limits => {
-            Error::new(error.kind(), format!("{error}; a smaller --batch may fit"))
-        }
-        _ => error,
     }
 }

@@ -28,6 +28,7 @@ mod shell;
 mod tensors;
 mod times;
 mod train;
+mod work;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -57,7 +57,7 @@ impl Known {
     /// The output for sample `i`, without its variance half where the variance is fixed.
     fn output(&self, spec: &DiffusionSpec, i: usize) -> &[f64] {
         let row = self.model_output.row(i);
-        let learned = matches!(spec.variance_type, VarianceType::Learned | VarianceType::LearnedRange);
+        let learned = spec.variance_type.is_learned();
         if learned { row } else { &row[..row.len() / 2] }
     }
 

@@ -1,6 +1,5 @@
 //! The folder of an evaluation: where its files are.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use ddpm::checkpoint::atomic;
@@ -10,6 +9,7 @@ use ddpm::eval::BoundTable;
 use super::plot;
 use super::report::{self, About};
 use super::state::State;
+use crate::work;
 
 /// An evaluation's folder.
 pub struct EvalFolder(PathBuf);
@@ -42,32 +42,15 @@ impl EvalFolder {
                 false => refused("a new or empty folder", "an evaluation in it, which --resume continues"),
             };
         }
-        if self.0.is_dir() {
-            let mut entries = fs::read_dir(&self.0)
-                .map_err(|error| Error::load(format!("{path}: cannot be listed ({error})")))?;
-            return match entries
-                .any(|entry| entry.is_ok_and(|entry| !atomic::is_leftover(&entry.file_name())))
-            {
-                true => refused("a new or empty folder, or an evaluation", "other files in it"),
-                false => Ok(None),
-            };
-        }
-        if self.0.exists() {
-            return refused("a folder to write", "a file");
-        }
-        crate::output::check_parent(&self.0)?;
+        work::check_vacant(&self.0, "an evaluation")?;
         Ok(None)
     }
 
     /// Makes the folder if it is not there, removes what an evaluation that was killed left half-written, and keeps what is
     /// done so far.
     pub fn prepare(&self, state: &State) -> Result<()> {
-        match fs::create_dir(&self.0) {
-            Err(error) if !self.0.is_dir() => {
-                return Err(Error::load(format!("{}: cannot be made ({error})", self.0.display())));
-            }
-            _ => atomic::remove_leftovers(&self.0),
-        }
+        work::make_folder(&self.0)?;
+        atomic::remove_leftovers(&self.0);
         self.save(state)
     }
 

@@ -12,6 +12,7 @@ use super::state::State;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::shell::quoted_path;
+use crate::work::advise;
 
 /// Time between two saved states.
 const SAVE_EVERY: Duration = Duration::from_secs(20);
@@ -34,8 +35,8 @@ impl Evaluation<'_> {
         let (count, slots) = (state.origin.count, state.origin.timesteps);
         let elements = self.x_start.len() / count as usize;
         let mut evaluator = Evaluator::new(self.gpu, self.checkpoint, state.batch, slots, state.origin.seed)
-            .map_err(advise)?;
-        self.gpu.check().map_err(advise)?;
+            .map_err(advise("--batch"))?;
+        self.gpu.check().map_err(advise("--batch"))?;
         let mut progress = Progress::new("eval", u64::from(count) * u64::from(slots));
         let mut saved = Instant::now();
         while state.pictures_done < count {
@@ -57,7 +58,7 @@ impl Evaluation<'_> {
                 if !is_last && saved.elapsed() < SAVE_EVERY && !interrupt::asked() {
                     continue;
                 }
-                let terms = pollster::block_on(evaluator.read(slot + 1)).map_err(advise)?;
+                let terms = pollster::block_on(evaluator.read(slot + 1)).map_err(advise("--batch"))?;
                 for done in read..slot + 1 {
                     for n in 0..pictures {
                         let term = terms[(done * state.batch + n) as usize];
@@ -100,15 +101,5 @@ fn checked(term: Term, picture: u32) -> Result<Term> {
             ErrorKind::SelfTest,
             format!("picture {picture}: expected finite terms of the bound, found {term:?}"),
         )),
-    }
-}
-
-/// Adds what helps where memory is short.
-fn advise(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::OutOfMemory | ErrorKind::Limits => {
-            Error::new(error.kind(), format!("{error}; a smaller --batch may fit"))
-        }
-        _ => error,
     }
 }

@@ -7,6 +7,8 @@ use ddpm::checkpoint::atomic;
 use ddpm::error::{Error, Result};
 use ddpm::train::RunConfig;
 
+use crate::work;
+
 /// A run's folder.
 pub struct RunFolder(PathBuf);
 
@@ -65,21 +67,7 @@ impl RunFolder {
                 Err(error) => Err(error.within(self.config().display())),
             };
         }
-        if self.0.is_dir() {
-            let mut entries = fs::read_dir(&self.0)
-                .map_err(|error| Error::load(format!("{path}: cannot be listed ({error})")))?;
-            // What was begun by a run that did not come as far as its configuration is nobody's.
-            return match entries
-                .any(|entry| entry.is_ok_and(|entry| !atomic::is_leftover(&entry.file_name())))
-            {
-                true => refused("a new or empty folder, or a run", "other files in it"),
-                false => Ok(None),
-            };
-        }
-        if self.0.exists() {
-            return refused("a folder to write", "a file");
-        }
-        crate::output::check_parent(&self.0)?;
+        work::check_vacant(&self.0, "a run")?;
         Ok(None)
     }
 
@@ -88,21 +76,12 @@ impl RunFolder {
     /// # Errors
     /// If something cannot be made or written.
     pub fn prepare(&self, config: &RunConfig) -> Result<()> {
-        make(&self.0)?;
+        work::make_folder(&self.0)?;
         // First of all files: a folder without it is not a run's.
         atomic::write(self.config(), config.to_toml()?.as_bytes())?;
         let samples = self.0.join("samples");
-        make(&samples)?;
+        work::make_folder(&samples)?;
         [&self.0, &samples].into_iter().for_each(|folder| atomic::remove_leftovers(folder));
         Ok(())
-    }
-}
-
-fn make(folder: &Path) -> Result<()> {
-    match fs::create_dir(folder) {
-        Err(error) if !folder.is_dir() => {
-            Err(Error::load(format!("{}: cannot be made ({error})", folder.display())))
-        }
-        _ => Ok(()),
     }
 }

@@ -13,7 +13,7 @@ mod start;
 use ddpm::checkpoint::Checkpoint;
 use ddpm::dataset::files::{Source, Split};
 use ddpm::dataset::{Dataset, Loader};
-use ddpm::error::{Error, ErrorKind, Result};
+use ddpm::error::{Error, Result};
 use ddpm::gpu::GpuContext;
 use ddpm::graph::{Graph, unet};
 use ddpm::train::{MemoryEstimate, RunConfig, SavedState, StateOrigin, Trainer};
@@ -25,6 +25,7 @@ use request::Request;
 use session::{End, Session};
 
 use crate::shell::{quoted, quoted_path};
+use crate::work::advise;
 use crate::{Outcome, interrupt, pictures};
 
 /// GiB that a micro-batch is chosen to fit where nobody says.
@@ -81,7 +82,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
         let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("ddpm train: {note}\n").as_bytes());
     }
     interrupt::listen("train")?;
-    let end = session.run().map_err(advise)?;
+    let end = session.run().map_err(advise("--micro-batch"))?;
     let steps = session.trainer.steps_done();
     if end == End::Interrupted {
         return Err(Error::input(format!(
@@ -169,19 +170,9 @@ fn read_state(
 }
 
 fn trainer(gpu: &GpuContext, checkpoint: &Checkpoint, config: &RunConfig) -> Result<Trainer> {
-    let trainer = Trainer::new(gpu, checkpoint, &config.training).map_err(advise)?;
-    gpu.check().map_err(advise)?;
+    let trainer = Trainer::new(gpu, checkpoint, &config.training).map_err(advise("--micro-batch"))?;
+    gpu.check().map_err(advise("--micro-batch"))?;
     Ok(trainer)
-}
-
-/// Adds what helps where memory is short.
-fn advise(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::OutOfMemory | ErrorKind::Limits => {
-            Error::new(error.kind(), format!("{error}; a smaller --micro-batch may fit"))
-        }
-        _ => error,
-    }
 }
 
 /// What is about to be trained, on what, and what it takes.
