@@ -54,6 +54,8 @@ struct Chain {
     frames: Frames,
     pacer: Pacer,
     snapshots: Snapshots,
+    /// Steps done where it began: more than 0 if it was given an x_t.
+    began: u32,
 }
 
 /// Denoises pictures on a canvas. Calls that return a promise must not overlap with any other.
@@ -128,8 +130,9 @@ impl Player {
     }
 
     /// Begins a chain: draws x_T, then compiles what is missing, one kernel a task, and checks what was never checked.
-    /// `options` is `{count, seed, sampler, steps, eta, label, guidance, view, speed, resume}`; with `resume`, a seed, the
-    /// chain goes on with its noise from the last snapshot before a lost device, if there is one.
+    /// `options` is `{count, seed, sampler, steps, eta, label, guidance, view, speed, x, t, resume}`; with `x`, `[count, C, H, W]`,
+    /// the chain begins there, at its last step with at most `t` + 1 steps of noise; with `resume`, a seed, it goes on with its
+    /// noise from the last snapshot before a lost device, if there is one.
     ///
     /// # Errors
     /// `input`, `limits`, `out-of-memory`, `self-test` or `device-lost`.
@@ -157,7 +160,9 @@ impl Player {
         let [height, width] = checkpoint.unet.sample_size;
         let shape = [height, width, checkpoint.unet.in_channels];
         self.screen.resize(shape, options.sampler.count, stride)?;
-        self.screen.draw(&x, 1.0)?;
+        if options.x.is_none() {
+            self.screen.draw(&x, 1.0)?;
+        }
         next_task().await;
 
         let graph = unet::describe(&checkpoint.unet, checkpoint.unet.sample_size)?;
@@ -176,6 +181,10 @@ impl Player {
 
         let memory = gpu.device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let mut sampler = Sampler::new(gpu, checkpoint, &options.sampler)?;
+        if let Some((x, t)) = &options.x {
+            sampler.write_x(x, sampler.steps_before(*t))?;
+        }
+        let began = sampler.steps_done();
         let mut frames = Frames::new(&sampler, MAX_FRAMES, MAX_FRAME_BYTES)?;
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         frames.keep(&sampler, &mut encoder);
@@ -198,7 +207,7 @@ impl Player {
         }
         let mut pacer = Pacer::new(self.gpu.in_flight.clone());
         pacer.set_limit(options.speed);
-        self.chain = Some(Chain { sampler, frames, pacer, snapshots });
+        self.chain = Some(Chain { sampler, frames, pacer, snapshots, began });
         self.draw();
         next_task().await;
         Ok(())
@@ -277,11 +286,15 @@ impl Player {
         }
     }
 
+    /// What is shown after `steps_done` steps: before the first there is no prediction yet, but x_t itself.
+    fn view_at(&self, chain: &Chain, steps_done: u32) -> View {
+        if steps_done <= chain.began { View { ix: 0, gain: 1.0 } } else { self.view }
+    }
+
     /// Draws the present frame again.
     fn draw(&mut self) {
         if let Some(chain) = &self.chain {
-            // Before the first step there is no prediction yet: the noise itself is shown.
-            let view = if chain.sampler.steps_done() == 0 { View { ix: 0, gain: 1.0 } } else { self.view };
+            let view = self.view_at(chain, chain.sampler.steps_done());
             // What could fail did so when the noise was drawn.
             let _ = self.screen.draw(chain.sampler.views()[view.ix], view.gain);
         }
@@ -343,7 +356,7 @@ impl Player {
         let kept = chain.frames.kept();
         let mut film: Option<Film> = None;
         for &at in kept {
-            let view = if at == 0 { View { ix: 0, gain: 1.0 } } else { self.view };
+            let view = self.view_at(chain, at);
             let mut values = chain.frames.read(&chain.sampler, at, view.ix).await?;
             values.iter_mut().for_each(|v| *v *= view.gain);
             let raster = self.raster(&values, FILM_SCALE)?;
@@ -365,13 +378,27 @@ impl Player {
         Grid { scale, ..grid }.draw(values)
     }
 
-    /// x_t as `[count, C, H, W]`.
+    /// x_t, the predicted x_0 or the predicted noise (as in [`Self::set_view`]) as `[count, C, H, W]`.
     ///
     /// # Errors
-    /// `device-lost`.
-    pub async fn state(&self) -> std::result::Result<Vec<f32>, JsValue> {
-        let chain = self.playing().map_err(to_js)?;
-        chain.sampler.read_view(0).await.map_err(to_js)
+    /// `input` or `device-lost`.
+    pub async fn values(&self, view: String) -> std::result::Result<Vec<f32>, JsValue> {
+        self.read(&view).await.map_err(to_js)
+    }
+
+    async fn read(&self, view: &str) -> Result<Vec<f32>> {
+        self.playing()?.sampler.read_view(View::named(view)?.ix).await
+    }
+
+    /// The next step's factors of x̂_0, x_t and ε̂, and σ; empty at the end of the chain. σ is no number where it is the
+    /// network's to say.
+    pub fn coefficients(&self) -> Vec<f32> {
+        let step = self.chain.as_ref().and_then(|chain| chain.sampler.coefficients());
+        let learned = self.checkpoint.as_ref().is_some_and(|c| c.diffusion.variance_type.is_learned());
+        step.map_or_else(Vec::new, |step| {
+            let sigma = if learned { f32::NAN } else { step.sigma };
+            vec![step.x_start_coef, step.x_t_coef, step.pred_noise_coef, sigma]
+        })
     }
 
     fn playing(&self) -> Result<&Chain> {
