@@ -113,7 +113,8 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
     const session = await this.#needed();
     const { rgba, count } = await session.picture();
     const width = columnsOf(count) * session.info.width;
-    return this.#lazy.pngBlob(rgba, width, rgba.length / 4 / width);
+    const { pngBlob } = await import("./element/picture.js");
+    return pngBlob(rgba, width, rgba.length / 4 / width);
   }
 
   /** The kept frames, as an animated GIF. */

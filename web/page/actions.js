@@ -46,5 +46,5 @@ function showBranch(element) {
   const words = `Another future: with ${t + 1} steps of noise left, seed ${element.seed} took over. A link starts that seed from its own noise.`;
   if (caption.textContent === words) return;
   caption.textContent = words;
-  document.querySelector("#caption").before(caption);
+  document.querySelector(".below").before(caption);
 }

@@ -31,7 +31,7 @@ export function connect(section, element) {
     paint(part(".noised"), xT, shape);
     bars.show(xT);
     const { mean, deviation } = moments(xT);
-    part("[name=moments]").value = `mean ${minus(mean.toFixed(2))}, deviation ${deviation.toFixed(2)}`;
+    part("[name=moments]").value = `${minus(mean.toFixed(2))} ± ${deviation.toFixed(2)}`;
 
     slider.max = betas.length;
     slider.value = noise;
