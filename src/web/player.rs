@@ -229,7 +229,7 @@ impl Player {
 
     fn advance(&mut self, steps: u32) {
         let gpu = &self.gpu.context;
-        let Some(Chain { sampler, frames, pacer, snapshots }) = &mut self.chain else { return };
+        let Some(Chain { sampler, frames, pacer, snapshots, .. }) = &mut self.chain else { return };
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let (before, kept) = (sampler.steps_done(), frames.kept().last().copied());
         for _ in 0..steps {

@@ -15,14 +15,13 @@ export function plot(svg, { points, xRange, yRange, log = false }) {
   const place = ([x, y]) => [WIDTH * share(x, xRange), HEIGHT * (1 - share(scale(y), yRange.map(scale)))];
   const line = element("path", { class: "curve", d: pathOf(points.map(place)) });
   const rule = element("path", { class: "rule" });
-  const dot = element("circle", { class: "mark", r: 5 });
+  const dot = element("path", { class: "mark" });
   svg.replaceChildren(element("path", { class: "axis", d: `M0 ${HEIGHT}H${WIDTH}` }), rule, line, dot);
   return {
     mark(x) {
       const [left, top] = place(points.reduce((best, point) => (Math.abs(point[0] - x) < Math.abs(best[0] - x) ? point : best)));
       rule.setAttribute("d", `M${left.toFixed(1)} 0V${HEIGHT}`);
-      dot.setAttribute("cx", left.toFixed(1));
-      dot.setAttribute("cy", Math.min(HEIGHT, Math.max(0, top)).toFixed(1));
+      dot.setAttribute("d", `M${left.toFixed(1)} ${Math.min(HEIGHT, Math.max(0, top)).toFixed(1)}h0`);
     },
   };
 }
