@@ -111,15 +111,14 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
   /** The pictures, as a PNG enlarged by a whole factor. */
   async toBlob() {
     const session = await this.#needed();
-    const { rgba, count } = await session.picture();
-    const width = columnsOf(count) * session.info.width;
     const { pngBlob } = await import("./element/picture.js");
-    return pngBlob(rgba, width, rgba.length / 4 / width);
+    return pngBlob(await session.shown(), session.info);
   }
 
   /** The kept frames, as an animated GIF. */
   async film() {
-    return new Blob([await (await this.#needed()).film()], { type: "image/gif" });
+    const session = await this.#needed();
+    return (await import("./element/film.js")).filmOf(session);
   }
 
   /** x_t, or what another `view` shows, as [N, C, H, W] f32; pictures are from -1 to 1. */

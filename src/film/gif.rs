@@ -1,6 +1,4 @@
 //! A GIF's blocks (GIF89a), all with palettes of 256 colours.
-//!
-//! The `gif` crate, with which the tests read films back, would be the heaviest library in the page.
 
 use super::lzw;
 

@@ -1,4 +1,5 @@
-//! Animated GIFs of rasters, for the command line and the page alike.
+//! Animated GIFs of rasters, for the command line. (The page has its own, in JavaScript that is fetched when a film is wanted,
+//! so that the program that every visitor loads has none.)
 //!
 //! Grey films are exact: their palette is the 256 greys. Each frame of an RGB film has a palette of its own, chosen by
 //! median cut over colours of five bits a channel, without dithering.

@@ -12,9 +12,7 @@ use super::task::next_task;
 use super::{info, noise};
 use crate::checkpoint::{Checkpoint, ParamShape};
 use crate::error::{Error, ErrorKind, Result};
-use crate::film::Film;
 use crate::graph::unet;
-use crate::picture::{Grid, Raster};
 use crate::sampler::{Conditioning, Frames, Sampler};
 use crate::self_test::SelfTest;
 use crate::{ops, sampler};
@@ -23,11 +21,6 @@ use crate::{ops, sampler};
 const MAX_FRAMES: u32 = 101;
 /// And their memory.
 const MAX_FRAME_BYTES: u64 = 64 << 20;
-/// How long a film shows a frame, and its last one, in hundredths of a second.
-const FRAME_HUNDREDTHS: u16 = 6;
-const LAST_FRAME_HUNDREDTHS: u16 = 200;
-/// A film shows each pixel as so many by as many.
-const FILM_SCALE: u32 = 4;
 /// ε̂ and x_t are about normal: this much of their range is shown as black to white.
 const NOISE_GAIN: f32 = 1.0 / 3.0;
 
@@ -286,15 +279,12 @@ impl Player {
         }
     }
 
-    /// What is shown after `steps_done` steps: before the first there is no prediction yet, but x_t itself.
-    fn view_at(&self, chain: &Chain, steps_done: u32) -> View {
-        if steps_done <= chain.began { View { ix: 0, gain: 1.0 } } else { self.view }
-    }
-
     /// Draws the present frame again.
     fn draw(&mut self) {
         if let Some(chain) = &self.chain {
-            let view = self.view_at(chain, chain.sampler.steps_done());
+            // Before the first step there is no prediction yet: x_t itself is shown.
+            let began = chain.sampler.steps_done() <= chain.began;
+            let view = if began { View { ix: 0, gain: 1.0 } } else { self.view };
             // What could fail did so when the noise was drawn.
             let _ = self.screen.draw(chain.sampler.views()[view.ix], view.gain);
         }
@@ -325,69 +315,22 @@ impl Player {
         self.chain.as_ref().map_or_else(Vec::new, |chain| chain.frames.kept().to_vec())
     }
 
-    /// The shown grid at the pictures' own resolution: RGBA, row-major.
-    ///
-    /// # Errors
-    /// `device-lost`.
-    pub async fn picture(&self) -> std::result::Result<Vec<u8>, JsValue> {
-        self.rgba().await.map_err(to_js)
-    }
-
-    async fn rgba(&self) -> Result<Vec<u8>> {
-        let chain = self.playing()?;
-        let mut values = chain.sampler.read_view(self.view.ix).await?;
-        values.iter_mut().for_each(|v| *v *= self.view.gain);
-        let raster = self.raster(&values, 1)?;
-        let grey = raster.channels == 1;
-        let rgba = raster.pixels.chunks_exact(raster.channels as usize);
-        Ok(rgba.flat_map(|p| if grey { [p[0], p[0], p[0], 255] } else { [p[0], p[1], p[2], 255] }).collect())
-    }
-
-    /// The kept frames as an animated GIF.
-    ///
-    /// # Errors
-    /// `device-lost`.
-    pub async fn film(&self) -> std::result::Result<Vec<u8>, JsValue> {
-        self.kept_film().await.map_err(to_js)
-    }
-
-    async fn kept_film(&self) -> Result<Vec<u8>> {
-        let chain = self.playing()?;
-        let kept = chain.frames.kept();
-        let mut film: Option<Film> = None;
-        for &at in kept {
-            let view = self.view_at(chain, at);
-            let mut values = chain.frames.read(&chain.sampler, at, view.ix).await?;
-            values.iter_mut().for_each(|v| *v *= view.gain);
-            let raster = self.raster(&values, FILM_SCALE)?;
-            let last = Some(&at) == kept.last();
-            let film = match &mut film {
-                Some(film) => film,
-                None => film.insert(Film::new(&raster)?),
-            };
-            film.push(&raster, if last { LAST_FRAME_HUNDREDTHS } else { FRAME_HUNDREDTHS })?;
-            next_task().await;
-        }
-        film.map(Film::finish).ok_or_else(|| Error::input("no frames are kept yet"))
-    }
-
-    fn raster(&self, values: &[f32], scale: u32) -> Result<Raster> {
-        let chain = self.playing()?;
-        let [height, width, channels] = chain.sampler.picture_shape();
-        let grid = Grid::near_square(chain.sampler.count(), [channels, height, width]);
-        Grid { scale, ..grid }.draw(values)
-    }
-
-    /// x_t, the predicted x_0 or the predicted noise (as in [`Self::set_view`]) as `[count, C, H, W]`.
+    /// x_t, the predicted x_0 or the predicted noise (as in [`Self::set_view`]) as `[count, C, H, W]`; with `kept`, of the frame
+    /// that was kept after so many steps.
     ///
     /// # Errors
     /// `input` or `device-lost`.
-    pub async fn values(&self, view: String) -> std::result::Result<Vec<f32>, JsValue> {
-        self.read(&view).await.map_err(to_js)
+    pub async fn values(&self, view: String, kept: Option<u32>) -> std::result::Result<Vec<f32>, JsValue> {
+        self.read(&view, kept).await.map_err(to_js)
     }
 
-    async fn read(&self, view: &str) -> Result<Vec<f32>> {
-        self.playing()?.sampler.read_view(View::named(view)?.ix).await
+    async fn read(&self, view: &str, kept: Option<u32>) -> Result<Vec<f32>> {
+        let Chain { sampler, frames, .. } = self.playing()?;
+        let view_ix = View::named(view)?.ix;
+        match kept {
+            None => sampler.read_view(view_ix).await,
+            Some(steps_done) => frames.read(sampler, steps_done, view_ix).await,
+        }
     }
 
     /// The next step's factors of x̂_0, x_t and ε̂, and σ; empty at the end of the chain. σ is no number where it is the

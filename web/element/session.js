@@ -48,7 +48,6 @@ export class Session {
   #view;
   #speed;
   #most = Infinity;
-  #count = 0;
   /** Steps done where the chain began. */
   #begins = 0;
   #resumes = false;
@@ -140,14 +139,23 @@ export class Session {
     this.#scrubbing = value;
   }
 
-  /** The grid's pixels, and of how many pictures: `{rgba, count}`. */
-  picture() {
-    return this.#exclusively(async (player) => ({ rgba: await player.picture(), count: this.#count }));
+  /** What is shown now: `{values, view}`, [N, C, H, W]. */
+  shown() {
+    return this.#exclusively((player) => this.#frame(player, player.steps_done()));
   }
 
-  /** The kept frames as an animated GIF's bytes. */
-  film() {
-    return this.#exclusively((player) => player.film());
+  /** Calls `take({values, view, last})` with each kept frame. */
+  eachFrame(take) {
+    return this.#exclusively(async (player) => {
+      const kept = player.kept();
+      for (const at of kept) take({ ...(await this.#frame(player, at, at)), last: at === kept.at(-1) });
+    });
+  }
+
+  /** After `at` steps: before the first there is no prediction yet, but x_t itself. */
+  async #frame(player, at, kept) {
+    const view = at <= this.#begins ? "x_t" : this.#view;
+    return { values: await player.values(view, kept), view };
   }
 
   /** x_t, or what another view shows, [N, C, H, W] f32. */
@@ -321,7 +329,6 @@ export class Session {
       return;
     }
     this.#chain = chainOf(wish);
-    this.#count = count;
     this.#seed = resume ?? seed;
     this.#begins = resumes ? this.#begins : this.#player.steps_done();
     // A branched chain that could not be resumed is the new seed's own.

@@ -1,14 +1,12 @@
 /** One step taken apart: what the network is given and answers, and the update as a sum of pictures. */
 
+import { NOISE_GAIN, paint } from "../../element/raster.js";
 import { Bench } from "./bench.js";
 import { normals, REVERSE_NOISE } from "./noise.js";
-import { paint } from "./raster.js";
 import { digits, minus, stepsOfNoise } from "./words.js";
 
 /** Of the paper's T, equally spaced. */
 const STEPS = 50;
-/** ε̂ and x_t are about normal: a third of their range is shown as black to white. */
-const NOISE_GAIN = 1 / 3;
 
 export function connect(section, element) {
   const part = (selector) => section.querySelector(selector);

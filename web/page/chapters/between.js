@@ -1,8 +1,8 @@
 /** Between two pictures, by way of their noised forms (arXiv 2006.11239, figure 8). */
 
+import { paint, pictureOf, valuesOf } from "../../element/raster.js";
 import { Bench } from "./bench.js";
 import { drawFigure, FIGURES } from "./figures.js";
-import { paint, pictureOf, valuesOf } from "./raster.js";
 import { nearestStep } from "./schedule.js";
 import { subject } from "./subject.js";
 import { stepsOfNoise } from "./words.js";

@@ -1,7 +1,7 @@
 /** "From here, denoise": the reader's noised picture goes back through the network, with nine draws of the noise to come. */
 
+import { paint } from "../../element/raster.js";
 import { randomSeed } from "../url.js";
-import { paint } from "./raster.js";
 import { nearestStep } from "./schedule.js";
 import { subject } from "./subject.js";
 import { stepsOfNoise } from "./words.js";

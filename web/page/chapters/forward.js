@@ -1,8 +1,8 @@
 /** The forward process on the reader's picture: drawn, picked, opened or taken from the chain; noised as far as they like. */
 
+import { paint, pictureOf } from "../../element/raster.js";
 import { drawFigure, FIGURES } from "./figures.js";
 import { histogram, plot } from "./plot.js";
-import { paint, pictureOf } from "./raster.js";
 import { subject } from "./subject.js";
 import { digits, minus, stepsOfNoise } from "./words.js";
 

@@ -1,7 +1,7 @@
 /** DDPM against DDIM: the same four pictures of noise, by 5 to 1000 steps of each. */
 
+import { paint, pictureOf } from "../../element/raster.js";
 import { Bench } from "./bench.js";
-import { paint, pictureOf } from "./raster.js";
 
 const COUNT = 4;
 /** Rows that are run first; the longer ones only when asked for. */

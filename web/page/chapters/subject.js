@@ -1,8 +1,8 @@
 /** The reader's picture and how much noise is on it: what the chapters on the forward process and on the way back share. */
 
+import { valuesOf } from "../../element/raster.js";
 import { drawFigure } from "./figures.js";
 import { FORWARD_NOISE, normals } from "./noise.js";
-import { valuesOf } from "./raster.js";
 import { alphasCumprod, linearBetas, qSample } from "./schedule.js";
 
 /** The canvas that is drawn on has so many pixels a side for each of the picture's. */
