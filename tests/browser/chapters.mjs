@@ -171,7 +171,9 @@ export const cases = [
       equal(values.length, 9 * 784, "values");
       const pictures = Array.from({ length: 9 }, (_, ix) => values.slice(784 * ix, 784 * (ix + 1)));
       check(pictures.slice(1).every((picture) => meanDifference(picture, pictures[0]) > 1e-4), "two seeds made the same picture");
+      await openChapter(page, "forward");
       await slide(page, "#forward-noise", 0);
+      await page.until("the picture", () => document.querySelector("#forward [name=signal]").value === "1.000");
       const begun = (await bytesOf(page, "#forward .noised")).map((byte) => byte / 127.5 - 1);
       const apart = Math.max(...pictures.map((picture) => meanDifference(picture, begun)));
       context.note(`at most ${apart.toFixed(3)} from the reader's picture`);

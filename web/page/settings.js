@@ -82,7 +82,7 @@ function showOptions(element, form) {
   form.elements.label.replaceChildren(...any, ...ordinary.map((label) => option(label, names[label] ?? `Class ${label}`)));
 
   const guided = classes > 0 && info.null_class !== null && element.label !== null;
-  document.querySelector("#eta-field").hidden = element.sampler !== "ddim";
+  form.elements.eta.disabled = element.sampler !== "ddim";
   form.elements.label.disabled = classes === 0;
   document.querySelector("#guidance-field").hidden = !guided;
 }

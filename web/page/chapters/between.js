@@ -4,6 +4,7 @@ import { paint, pictureOf, valuesOf } from "../../element/raster.js";
 import { Bench } from "./bench.js";
 import { drawFigure, FIGURES } from "./figures.js";
 import { nearestStep } from "./schedule.js";
+import { inSight } from "./sight.js";
 import { subject } from "./subject.js";
 import { stepsOfNoise } from "./words.js";
 
@@ -33,7 +34,7 @@ export function connect(section, element) {
     if (!go.disabled) draw(mixes().map((mix) => subject.noised(mix, noise())));
   };
   for (const control of [slider, ...ends]) control.addEventListener("input", show);
-  subject.addEventListener("change", show);
+  subject.addEventListener("change", inSight(section, show));
 
   const offer = async () => {
     made = element.state === "complete" ? await element.values() : [];
@@ -66,15 +67,21 @@ export function connect(section, element) {
   });
 }
 
+/** x_0 of figures, by name and shape. */
+const known = new Map();
+
 /** x_0 of an end: "yours", a figure's name, or "made-N", a picture of the chain above. */
 function xStartOf(name, made) {
   const { shape } = subject;
   const [, index] = /^made-(\d+)$/.exec(name) ?? [];
   if (index !== undefined && made.length > 0) return pictureOf(made, Number(index) % (made.length / (shape.channels * shape.width * shape.height)), shape);
   if (!(name in FIGURES)) return subject.xStart();
+  const key = `${name} ${Object.values(shape)}`;
+  if (known.has(key)) return known.get(key);
   const canvas = document.createElement("canvas");
   canvas.width = subject.canvas.width;
   canvas.height = subject.canvas.height;
   drawFigure(canvas, name);
-  return valuesOf(canvas, shape);
+  known.set(key, valuesOf(canvas, shape));
+  return known.get(key);
 }

@@ -3,6 +3,7 @@
 import { paint } from "../../element/raster.js";
 import { randomSeed } from "../url.js";
 import { nearestStep } from "./schedule.js";
+import { inSight } from "./sight.js";
 import { subject } from "./subject.js";
 import { stepsOfNoise } from "./words.js";
 
@@ -19,7 +20,7 @@ export function connect(section, element) {
     section.querySelector("[name=begin]").value = none ? "no noise: nothing to take away" : stepsOfNoise(noise());
     go.disabled = none;
   };
-  subject.addEventListener("change", show);
+  subject.addEventListener("change", inSight(section, show));
   show();
 
   const follow = () => {

@@ -3,6 +3,7 @@
 import { paint, pictureOf } from "../../element/raster.js";
 import { drawFigure, FIGURES } from "./figures.js";
 import { histogram, plot } from "./plot.js";
+import { inSight } from "./sight.js";
 import { subject } from "./subject.js";
 import { digits, minus, stepsOfNoise } from "./words.js";
 
@@ -19,6 +20,9 @@ export function connect(section, element) {
   const bars = histogram(part(".histogram"), HISTOGRAM);
   let curves;
   let betas;
+  /** What the pad shows. */
+  let drawing;
+  let xStart;
 
   const show = () => {
     const { noise, alphasCumprod, shape, canvas } = subject;
@@ -26,7 +30,8 @@ export function connect(section, element) {
       betas = subject.betas;
       curves = schedulePlots(part, betas, alphasCumprod);
     }
-    copyTo(part(".pad"), canvas);
+    if (drawing !== canvas || xStart !== subject.xStart()) copyTo(part(".pad"), canvas);
+    [drawing, xStart] = [canvas, subject.xStart()];
     const xT = subject.xT();
     paint(part(".noised"), xT, shape);
     bars.show(xT);
@@ -45,7 +50,7 @@ export function connect(section, element) {
     part("[name=alpha-bar]").value = digits(ac);
     part("[name=snr]").value = noise === 0 ? "∞" : digits(ac / (1 - ac));
   };
-  subject.addEventListener("change", show);
+  subject.addEventListener("change", inSight(section, show));
   slider.addEventListener("input", () => {
     subject.noise = Number(slider.value);
     subject.changed();
@@ -103,7 +108,7 @@ function connectPad(pad) {
     context.lineTo(...point);
     context.stroke();
     last = point;
-    subject.changed();
+    subject.drawn();
   };
   pad.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
@@ -123,13 +128,13 @@ function connectPicks(section, element) {
     if (figure in FIGURES) drawFigure(button.querySelector("canvas"), figure);
     button.addEventListener("click", () => {
       drawFigure(subject.canvas, figure);
-      subject.changed();
+      subject.drawn();
     });
   }
   section.querySelector(".clear").addEventListener("click", () => {
     const { canvas } = subject;
     canvas.getContext("2d").fillRect(0, 0, canvas.width, canvas.height);
-    subject.changed();
+    subject.drawn();
   });
 
   const file = section.querySelector("input[type=file]");
@@ -156,7 +161,7 @@ function connectPicks(section, element) {
     const context = subject.canvas.getContext("2d");
     context.imageSmoothingEnabled = false;
     context.drawImage(small, 0, 0, subject.canvas.width, subject.canvas.height);
-    subject.changed();
+    subject.drawn();
   });
   const offer = () => (take.disabled = element.state !== "complete");
   element.addEventListener("statechange", offer);
@@ -174,5 +179,5 @@ async function open(file) {
   context.imageSmoothingEnabled = true;
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
-  subject.changed();
+  subject.drawn();
 }

@@ -22,8 +22,11 @@ class Subject extends EventTarget {
   noise = 300;
   /** Of its noise. */
   seed = "1";
-  /** Where it is drawn. */
+  /** Where it is drawn; who draws says so by `drawn`. */
   canvas = document.createElement("canvas");
+  /** What follows from the drawing and from the seed, until they change. */
+  #xStart;
+  #normals;
 
   constructor() {
     super();
@@ -46,7 +49,7 @@ class Subject extends EventTarget {
         this.#resize();
         this.canvas.getContext("2d").drawImage(before, 0, 0, this.canvas.width, this.canvas.height);
       }
-      this.changed();
+      this.drawn();
     };
     element.addEventListener("load", take);
     take();
@@ -57,6 +60,12 @@ class Subject extends EventTarget {
     this.canvas.height = ZOOM * this.shape.height;
   }
 
+  /** The picture is another. */
+  drawn() {
+    this.#xStart = undefined;
+    this.changed();
+  }
+
   /** Tells those who listen. */
   changed() {
     this.dispatchEvent(new Event("change"));
@@ -64,7 +73,7 @@ class Subject extends EventTarget {
 
   /** x_0, [C, H, W]. */
   xStart() {
-    return valuesOf(this.canvas, this.shape);
+    return (this.#xStart ??= valuesOf(this.canvas, this.shape));
   }
 
   /** x_t with `noise` steps of noise; 0 is the picture itself. */
@@ -76,7 +85,9 @@ class Subject extends EventTarget {
   noised(xStart, noise) {
     if (noise === 0) return xStart;
     const draw = { seed: this.seed, stream: FORWARD_NOISE, t: this.betas.length - 1, sample: 0 };
-    return qSample(xStart, normals(draw, xStart.length), this.alphasCumprod[noise]);
+    const key = `${draw.seed} ${draw.t} ${xStart.length}`;
+    if (this.#normals?.key !== key) this.#normals = { key, values: normals(draw, xStart.length) };
+    return qSample(xStart, this.#normals.values, this.alphasCumprod[noise]);
   }
 }
 
