@@ -40,6 +40,14 @@ const slide = (page, selector, value) =>
     slider.value = value;
     slider.dispatchEvent(new Event("input", { bubbles: true }));
   }, { selector, value });
+/** Plays the chain to the end with other settings. */
+const completeAfter = (page, settings) =>
+  page.evaluate((settings) => {
+    const element = document.querySelector("ddpm-canvas");
+    const completed = new Promise((resolve) => element.addEventListener("complete", resolve, { once: true }));
+    Object.assign(element, settings).play();
+    return completed.then(() => undefined);
+  }, settings);
 /** A canvas's red bytes, row by row. */
 const bytesOf = (page, selector) =>
   page.evaluate((selector) => {
@@ -140,19 +148,10 @@ export const cases = [
       const both = await valuesOf(page);
       const [first, second] = [both.slice(0, 784), both.slice(784)];
       equal(first, second, "one x for both pictures");
-      await page.evaluate(() => {
-        document.querySelector("ddpm-canvas").count = 1;
-        document.querySelector("ddpm-canvas").play();
-      });
-      await untilState(page, "loading");
-      await untilState(page, "complete", 120);
+      await completeAfter(page, { count: 1 });
       await checkPicture(page, "the picture, begun in the middle");
-      await page.evaluate(() => {
-        document.querySelector("ddpm-canvas").denoise(window.middle.x, window.middle.t - 200);
-        document.querySelector("ddpm-canvas").play();
-      });
-      await untilState(page, "loading");
-      await untilState(page, "complete", 120);
+      await page.evaluate(() => document.querySelector("ddpm-canvas").denoise(window.middle.x, window.middle.t - 200));
+      await completeAfter(page, {});
       check(meanDifference(await valuesOf(page), first) > 1e-3, "at another t it is the same picture");
     },
   },
@@ -211,16 +210,12 @@ export const cases = [
     async run(context) {
       const page = await openAt(context, "samplers");
       await press(page, "#samplers .go");
-      await page.until("the first row", () => document.querySelector("[data-steps='5'][data-sampler=ddim].done"), undefined, 120);
+      await page.until("the first row", () => document.querySelectorAll("[data-steps='5'][data-sampler=ddim].done").length === 1, undefined, 120);
       await press(page, "#samplers .go");
       equal(await textOf(page, "#samplers .go"), "Go on", "the button");
       const strip = await bytesOf(page, "[data-steps='5'][data-sampler=ddim]");
-      await page.evaluate(() => {
-        scrollTo({ top: 0, behavior: "instant" });
-        Object.assign(document.querySelector("ddpm-canvas"), { count: 4, sampler: "ddim", steps: 5 }).play();
-      });
-      await untilState(page, "loading");
-      await untilState(page, "complete", 120);
+      await page.evaluate(() => scrollTo({ top: 0, behavior: "instant" }));
+      await completeAfter(page, { count: 4, sampler: "ddim", steps: 5 });
       const values = await valuesOf(page);
       const at = (ix) => values[Math.floor((ix % 112) / 28) * 784 + Math.floor(ix / 112) * 28 + (ix % 28)];
       const expected = strip.map((_, ix) => byteOf(at(ix)));

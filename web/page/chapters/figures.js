@@ -7,7 +7,7 @@ const stroke = (commands) => (context) => context.stroke(new Path2D(commands));
 export const FIGURES = {
   shirt: path("M10 4Q14 7 18 4L22 5.5L26 12L22.5 14.5L20.5 12V25H7.5V12L5.5 14.5L2 12L6 5.5Z"),
   trousers: path("M9 2H19L20.5 26H15.8L14 9L12.2 26H7.5Z"),
-  boot: path("M11 3.5H19.5L19 13Q20 15.5 25.5 17.5Q27 18.5 27 22.5V24H4V22.5H8.5Q11 17 11 3.5ZM3 21.5H8L8 24H3Z"),
+  boot: path("M16.5 3.5H25V25H20.5V23H14.5Q13.5 25 11.5 25H2.5V21.5Q3 18 8 16.5Q15.5 14.5 16.5 3.5Z"),
   bag: (context) => {
     context.fill(new Path2D("M4 12H24L25.5 24.5H2.5Z"));
     context.lineWidth = 1.4;
