@@ -28,7 +28,7 @@ export function connect(section, element) {
     picture("x-prev", step.xPrev);
     step.coefficients.forEach((value, ix) => (part(`[name=coefficient-${ix}]`).value = Number.isNaN(value) ? "σ" : minus(value.toFixed(4))));
     part("[name=before]").value = stepsOfNoise(step.before);
-    part("[name=after]").value = stepsOfNoise(step.after);
+    part("[name=after]").value = step.after;
     part("[name=difference]").value = digits(step.difference);
     slider.setAttribute("aria-valuetext", `Step ${slider.value}: from ${stepsOfNoise(step.before)} to ${step.after}`);
   };
