@@ -41,7 +41,7 @@ export function connectSettings(element) {
   form.querySelector("#dice").addEventListener("click", dice);
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.target.closest("a, button, input, select, summary, ddpm-canvas")) return;
+    if (event.target.closest("a, button, input, select, summary, pre, ddpm-canvas")) return;
     if (event.key === "n") dice();
     else if (!element.shortcut(event.key)) return;
     event.preventDefault();
