@@ -52,7 +52,7 @@ export function connect(section, element) {
       slider.value = steps.length;
       show();
     }
-    bench.say(running ? `${steps.length} steps of DDPM, seed ${element.seed}: go back over them with the slider.` : "Stopped.");
+    bench.say(running ? `${steps.length} steps of DDPM, seed ${element.seed}: go back over them with the slider.` : "Stopped.", true);
   };
   go.addEventListener("click", async () => {
     running = !running;

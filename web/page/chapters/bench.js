@@ -12,7 +12,6 @@ const DEFAULTS = Object.fromEntries(Object.entries(ATTRIBUTES).map(([name, { fal
 const ignore = () => {};
 
 export class Bench {
-  #lab;
   #element;
   #status;
   #session;
@@ -29,7 +28,6 @@ export class Bench {
    * @param {import("../../ddpm-canvas.js").DdpmCanvas} element the chain, whose model it uses
    */
   constructor(lab, element) {
-    this.#lab = lab;
     this.#element = element;
     this.#status = lab.querySelector(".said");
     new IntersectionObserver((entries) => {
@@ -50,8 +48,10 @@ export class Bench {
     while (!this.#visible || document.hidden) await new Promise((resolve) => (this.#waiting = resolve));
   }
 
-  say(words) {
+  /** In the status line; `aloud` to screen readers too, which is for what does not change again at once. */
+  say(words, aloud = false) {
     this.#status.textContent = words;
+    if (aloud) document.querySelector("#said").textContent = words;
   }
 
   /**
@@ -132,7 +132,7 @@ export class Bench {
     if (type === "progress") this.say(`${PHASES[detail.phase]} …`);
     if (type === "error") {
       const { title } = wordsFor(detail.type);
-      this.say(detail.recovered ? detail.message : `${title}: ${detail.message}`);
+      this.say(detail.recovered ? detail.message : `${title}: ${detail.message}`, true);
       if (!detail.recovered) this.#outcome?.reject(new Error(detail.message));
     }
     if (type === "statechange" && this.#outcome?.states.includes(detail.state)) this.#outcome.resolve();

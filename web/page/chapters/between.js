@@ -59,7 +59,7 @@ export function connect(section, element) {
         await read();
       });
       await read();
-      bench.say(`Mixed with ${stepsOfNoise(noise())}, and brought back by DDIM without fresh noise.`);
+      bench.say(`Mixed with ${stepsOfNoise(noise())}, and brought back by DDIM without fresh noise.`, true);
     } catch {
       // It is told in the status line.
     }

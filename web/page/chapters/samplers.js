@@ -43,6 +43,7 @@ export function connect(section, element) {
     go.textContent = "Pause";
     try {
       for (const cell of cells.filter(wanted)) await fill(cell);
+      bench.say("All rows are done.", true);
     } catch {
       // It is told in the status line.
     }
