@@ -6,10 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 TOOLS=$PWD/target/tools
 BINARYEN=132.0.0
 ESBUILD=0.28.2
-# All wasm and JavaScript of a page with the element, gzipped, in bytes: at most 150 KB, and the tests fail above it.
-SIZE_LIMIT=150000
-# And what only the explorable page, or the frame for other hosts, has beside.
-PAGE_LIMIT=10000
+# What esbuild says of the page's files: which are fetched at once, and which later.
+METAFILE=$PWD/target/page.json
 # The second software Vulkan driver that tests use where it is: Chromium's.
 SWIFTSHADER=${SWIFTSHADER:-/usr/lib/chromium/vk_swiftshader_icd.json}
 
@@ -106,7 +104,8 @@ web() {
   fi
   rm -rf dist
   mv target/dist.new dist
-  say "the page is in dist/: $(size_of widget) bytes of wasm and JavaScript for the element, gzipped, and $(size_of page) more for the page"
+  say "the page is in dist/"
+  [ -z "$minify" ] || sizes | while read -r when size limit; do say "$when: $size bytes of wasm and JavaScript, gzipped ($limit allowed)"; done
 }
 
 # The wasm and its JavaScript in the folder $1, smaller; what counts is their gzipped size, so functions are inlined only
@@ -139,7 +138,7 @@ EOF
 # The page's modules in the folder $1 as few files: page.js, ddpm-canvas.js, embed.js, what they share, and what is fetched later.
 minify_js() {
   "$TOOLS/node_modules/.bin/esbuild" --log-level=warning --bundle --splitting --minify --format=esm --legal-comments=none \
-    --external:./ddpm.js --chunk-names=shared-[hash] --outdir="$1" --allow-overwrite \
+    --external:./ddpm.js --chunk-names=shared-[hash] --outdir="$1" --allow-overwrite --metafile="$METAFILE" \
     "$1/page.js" "$1/ddpm-canvas.js" "$1/embed.js"
   rm -r "$1/page" "$1/element" "$1/root.js"
 }
@@ -167,16 +166,10 @@ npm_package() {
   cp LICENSE-MIT LICENSE-APACHE "$npm/"
 }
 
-# Gzipped one by one, in bytes: what a page with the element has to run ($1 is widget), or what else there is, the explorable
-# page's own and the frame's (page).
-size_of() {
-  local total=0 file size only=(-not -name page.js -not -name embed.js)
-  [ "$1" = widget ] || only=(-name page.js -o -name embed.js)
-  while IFS= read -r file; do
-    size=$(gzip -9 -c "$file" | wc -c)
-    total=$((total + size))
-  done < <(find dist -path dist/npm -prune -o \( -name '*.js' -o -name '*.wasm' \) \( "${only[@]}" \) -print)
-  echo "$total"
+# Lines of "open" (what it takes to open the page and play its chain) or "later" (what more is fetched on demand), bytes of
+# wasm and JavaScript, gzipped file by file, and the most that is allowed.
+sizes() {
+  node tests/browser/sizes.mjs dist "$METAFILE"
 }
 
 serve() {
@@ -234,13 +227,11 @@ run_tests() {
 
   # A process of its own: bash ignores `set -e` inside a condition.
   if ./build.sh web; then
-    local size
-    size=$(size_of widget)
-    [ "$size" -le "$SIZE_LIMIT" ] && status=0 || status=1
-    count "the element's wasm and JavaScript are $size bytes gzipped, $SIZE_LIMIT allowed" "$status"
-    size=$(size_of page)
-    [ "$size" -le "$PAGE_LIMIT" ] && status=0 || status=1
-    count "the page's own JavaScript is $size bytes gzipped, $PAGE_LIMIT allowed" "$status"
+    local when size limit
+    while read -r when size limit; do
+      [ "$size" -le "$limit" ] && status=0 || status=1
+      count "$when: $size bytes of wasm and JavaScript, gzipped, $limit allowed" "$status"
+    done < <(sizes)
 
     say "browser tests"
     node tests/browser/run.mjs 2>&1 | tee "$log/browser.txt" && status=0 || status=$?

@@ -3,7 +3,7 @@
  * WebGPU on a canvas. This file owns the DOM; `element/session.js` owns the chain, and is fetched when the first is wanted.
  *
  * Attributes: see `element/attributes.js`; each is a property too. Methods: `play() pause() step() restart() seek(t) toBlob()`,
- * and `film()`, `values()`, `open(file)`. Events, with their `detail`: `progress {phase, done, total}`, `load` (the model's facts),
+ * and `film()`, `values()`, `denoise(x, t)`, `open(file)`. Events, with their `detail`: `progress {phase, done, total}`, `load` (the model's facts),
  * `step {t, stepsDone, stepsTotal, stepsPerSecond, kept}`, `complete`, `error {type, message, recovered}`, `statechange {state}`.
  */
 
@@ -36,6 +36,8 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
   #status;
   #timeline;
   #file = null;
+  #from;
+  #starts = 0;
   #applying = false;
   #wanted = false;
   #wantsPlay = false;
@@ -69,7 +71,7 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
   }
 
   attributeChangedCallback(name) {
-    if (name === "model") this.#file = null;
+    if (name === "model") this.#file = this.#from = null;
     if (!this.#root || this.#applying) return;
     this.#applying = true;
     // Once for all that change together.
@@ -109,24 +111,35 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
   /** The pictures, as a PNG enlarged by a whole factor. */
   async toBlob() {
     const session = await this.#needed();
-    const { rgba, count } = await session.picture();
-    const width = columnsOf(count) * session.info.width;
-    return this.#lazy.pngBlob(rgba, width, rgba.length / 4 / width);
+    const { pngBlob } = await import("./element/picture.js");
+    return pngBlob(await session.shown(), session.info);
   }
 
   /** The kept frames, as an animated GIF. */
   async film() {
-    return new Blob([await (await this.#needed()).film()], { type: "image/gif" });
+    const session = await this.#needed();
+    return (await import("./element/film.js")).filmOf(session);
   }
 
-  /** x_t as [N, C, H, W] f32, from -1 to 1. */
-  async values() {
-    return (await this.#needed()).values();
+  /** x_t, or what another `view` shows, as [N, C, H, W] f32; pictures are from -1 to 1. */
+  async values(view) {
+    return (await this.#needed()).values(view);
+  }
+
+  /**
+   * From now on the chain begins with these pictures, at its last step of at most `t` + 1 steps of noise, rather than with noise
+   * alone; null: with noise again. The same x and different noise lead to different pictures, unless `eta` is 0.
+   * @param {Float32Array | null} x x_t as [count, C, H, W], or one picture for all
+   */
+  denoise(x, t) {
+    this.#from = x && { x, t, number: (this.#starts += 1) };
+    this.#apply();
   }
 
   /** Plays a model from a File; setting `model` again returns to an address. */
   open(file) {
     this.#file = file;
+    this.#from = null;
     this.#activate();
     this.#apply();
   }
@@ -267,7 +280,7 @@ export class DdpmCanvas extends (globalThis.HTMLElement ?? Object) {
   #apply() {
     this.#show();
     const values = readAttributes(this);
-    this.#session?.apply({ ...values, source: this.#file ?? (values.model && this.#lazy.addressOf(values.model)) });
+    this.#session?.apply({ ...values, from: this.#from, source: this.#file ?? (values.model && this.#lazy.addressOf(values.model)) });
   }
 
   #toggle() {

@@ -7,12 +7,6 @@ use crate::ops::inpaint::{self, KnownBuffers};
 use crate::ops::to_channels_last;
 
 impl Sampler {
-    /// The steps done when the chain comes to a t of at most `t`: where to go on from an x_t that holds t + 1 steps of
-    /// noise or hardly more. All steps, if its last t is more.
-    pub fn steps_before(&self, t: u32) -> u32 {
-        self.step_timesteps.iter().take_while(|&&step| step > t).count() as u32
-    }
-
     /// Goes to `steps_done` with x_t ~ q(x_t | x_start), t being the next step's: √ᾱ_t·x_start + √(1 − ᾱ_t)·noise
     /// (arXiv 2006.11239 eq. 4), or at the end of the chain x_start itself. The noise is that of the seed, t and the
     /// picture's index.

@@ -60,7 +60,7 @@ pub struct Sampler {
     draw_plan: Plan,
     picture_tensor: Tensor,
     picture: Picture,
-    step_timesteps: Vec<u32>,
+    coefficients: Vec<StepCoefficients>,
     seed: u64,
     first_sample: u32,
     steps_done: u32,
@@ -157,7 +157,7 @@ impl Sampler {
             draw_plan,
             picture_tensor,
             picture,
-            step_timesteps: steps.iter().map(|step| step.t).collect(),
+            coefficients,
             seed: options.seed,
             first_sample: options.first_sample,
             steps_done: 0,
@@ -209,7 +209,7 @@ impl Sampler {
 
     /// Steps of the whole chain.
     pub fn steps_total(&self) -> u32 {
-        self.step_timesteps.len() as u32
+        self.coefficients.len() as u32
     }
 
     /// The next step's t (x_t has t + 1 steps of noise); `None` at the end.
@@ -219,7 +219,18 @@ impl Sampler {
 
     /// The t of the step that follows `steps_done` others; `None` if there is none.
     pub fn t_of(&self, steps_done: u32) -> Option<u32> {
-        self.step_timesteps.get(steps_done as usize).copied()
+        self.coefficients.get(steps_done as usize).map(|step| step.t)
+    }
+
+    /// The next step's numbers, as the kernel reads them; `None` at the end.
+    pub fn coefficients(&self) -> Option<&StepCoefficients> {
+        self.coefficients.get(self.steps_done as usize)
+    }
+
+    /// The steps done when the chain comes to a t of at most `t`: where to go on from an x_t that holds t + 1 steps of
+    /// noise or hardly more. All steps, if its last t is more.
+    pub fn steps_before(&self, t: u32) -> u32 {
+        self.coefficients.iter().take_while(|step| step.t > t).count() as u32
     }
 
     /// Dispatches of one step.

@@ -1,7 +1,7 @@
 //! What the page is told of a model, and what it asks of the chain: JavaScript objects both ways.
 
 use serde_json::Value;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 
 use crate::checkpoint::Checkpoint;
 use crate::diffusion::PredNoise;
@@ -9,6 +9,7 @@ use crate::error::{Error, Result, decimal};
 use crate::graph::unet;
 use crate::js;
 use crate::sampler::{Conditioning, Method, SamplerOptions};
+use crate::schedule;
 
 /// A checkpoint for people: sizes, classes, card.
 pub(super) fn model_info(checkpoint: &Checkpoint) -> Result<JsValue> {
@@ -29,6 +30,7 @@ pub(super) fn model_info(checkpoint: &Checkpoint) -> Result<JsValue> {
         ("null_class", or_null(metadata.null_class)),
         ("num_classes", or_null(spec.num_class_embeds)),
         ("num_timesteps", checkpoint.diffusion.num_timesteps.into()),
+        ("betas", js_sys::Float64Array::from(&schedule::betas(&checkpoint.diffusion)?[..]).into()),
         ("gflop_per_image", (graph.flops() as f64 / 1e9).into()),
         ("card", card.map_or(JsValue::NULL, js::from_value)),
     ]))
@@ -39,11 +41,13 @@ pub(super) struct StartOptions {
     pub(super) sampler: SamplerOptions,
     pub(super) view: String,
     pub(super) speed: f64,
+    /// `[count, C, H, W]` and the t of its noise, where the chain does not begin with noise alone.
+    pub(super) x: Option<(Vec<f32>, u32)>,
     /// The seed with which to go on from the last snapshot, if there is one.
     pub(super) resume: Option<u64>,
 }
 
-/// Reads `{count, seed, sampler, steps, eta, label, guidance, view, speed, resume}`, each of which may be missing.
+/// Reads `{count, seed, sampler, steps, eta, label, guidance, view, speed, x, t, resume}`, each of which may be missing.
 pub(super) fn start_options(options: &JsValue) -> Result<StartOptions> {
     let number = |key: &str| js::get(options, key).as_f64();
     let text =
@@ -59,6 +63,10 @@ pub(super) fn start_options(options: &JsValue) -> Result<StartOptions> {
             Method::Ddim { eta: number("eta").unwrap_or(0.0), pred_noise: PredNoise::FromClippedXStart }
         }
         other => return Err(Error::input(format!("sampler \"{other}\": expected ddpm or ddim"))),
+    };
+    let x = match js::get(options, "x").dyn_into::<js_sys::Float32Array>() {
+        Err(_) => None,
+        Ok(x) => Some((x.to_vec(), whole("t", 0)?)),
     };
     let label = match number("label") {
         None => None,
@@ -78,6 +86,7 @@ pub(super) fn start_options(options: &JsValue) -> Result<StartOptions> {
         },
         view: text("view", "x_t"),
         speed: number("speed").unwrap_or(0.0),
+        x,
         resume: js::get(options, "resume").as_string().map(|text| seed(&text)).transpose()?,
     })
 }

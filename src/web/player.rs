@@ -12,9 +12,7 @@ use super::task::next_task;
 use super::{info, noise};
 use crate::checkpoint::{Checkpoint, ParamShape};
 use crate::error::{Error, ErrorKind, Result};
-use crate::film::Film;
 use crate::graph::unet;
-use crate::picture::{Grid, Raster};
 use crate::sampler::{Conditioning, Frames, Sampler};
 use crate::self_test::SelfTest;
 use crate::{ops, sampler};
@@ -23,11 +21,6 @@ use crate::{ops, sampler};
 const MAX_FRAMES: u32 = 101;
 /// And their memory.
 const MAX_FRAME_BYTES: u64 = 64 << 20;
-/// How long a film shows a frame, and its last one, in hundredths of a second.
-const FRAME_HUNDREDTHS: u16 = 6;
-const LAST_FRAME_HUNDREDTHS: u16 = 200;
-/// A film shows each pixel as so many by as many.
-const FILM_SCALE: u32 = 4;
 /// ε̂ and x_t are about normal: this much of their range is shown as black to white.
 const NOISE_GAIN: f32 = 1.0 / 3.0;
 
@@ -54,6 +47,8 @@ struct Chain {
     frames: Frames,
     pacer: Pacer,
     snapshots: Snapshots,
+    /// Steps done where it began: more than 0 if it was given an x_t.
+    began: u32,
 }
 
 /// Denoises pictures on a canvas. Calls that return a promise must not overlap with any other.
@@ -128,8 +123,9 @@ impl Player {
     }
 
     /// Begins a chain: draws x_T, then compiles what is missing, one kernel a task, and checks what was never checked.
-    /// `options` is `{count, seed, sampler, steps, eta, label, guidance, view, speed, resume}`; with `resume`, a seed, the
-    /// chain goes on with its noise from the last snapshot before a lost device, if there is one.
+    /// `options` is `{count, seed, sampler, steps, eta, label, guidance, view, speed, x, t, resume}`; with `x`, `[count, C, H, W]`,
+    /// the chain begins there, at its last step with at most `t` + 1 steps of noise; with `resume`, a seed, it goes on with its
+    /// noise from the last snapshot before a lost device, if there is one.
     ///
     /// # Errors
     /// `input`, `limits`, `out-of-memory`, `self-test` or `device-lost`.
@@ -157,7 +153,9 @@ impl Player {
         let [height, width] = checkpoint.unet.sample_size;
         let shape = [height, width, checkpoint.unet.in_channels];
         self.screen.resize(shape, options.sampler.count, stride)?;
-        self.screen.draw(&x, 1.0)?;
+        if options.x.is_none() {
+            self.screen.draw(&x, 1.0)?;
+        }
         next_task().await;
 
         let graph = unet::describe(&checkpoint.unet, checkpoint.unet.sample_size)?;
@@ -176,6 +174,10 @@ impl Player {
 
         let memory = gpu.device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let mut sampler = Sampler::new(gpu, checkpoint, &options.sampler)?;
+        if let Some((x, t)) = &options.x {
+            sampler.write_x(x, sampler.steps_before(*t))?;
+        }
+        let began = sampler.steps_done();
         let mut frames = Frames::new(&sampler, MAX_FRAMES, MAX_FRAME_BYTES)?;
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         frames.keep(&sampler, &mut encoder);
@@ -198,7 +200,7 @@ impl Player {
         }
         let mut pacer = Pacer::new(self.gpu.in_flight.clone());
         pacer.set_limit(options.speed);
-        self.chain = Some(Chain { sampler, frames, pacer, snapshots });
+        self.chain = Some(Chain { sampler, frames, pacer, snapshots, began });
         self.draw();
         next_task().await;
         Ok(())
@@ -220,7 +222,7 @@ impl Player {
 
     fn advance(&mut self, steps: u32) {
         let gpu = &self.gpu.context;
-        let Some(Chain { sampler, frames, pacer, snapshots }) = &mut self.chain else { return };
+        let Some(Chain { sampler, frames, pacer, snapshots, .. }) = &mut self.chain else { return };
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let (before, kept) = (sampler.steps_done(), frames.kept().last().copied());
         for _ in 0..steps {
@@ -280,8 +282,9 @@ impl Player {
     /// Draws the present frame again.
     fn draw(&mut self) {
         if let Some(chain) = &self.chain {
-            // Before the first step there is no prediction yet: the noise itself is shown.
-            let view = if chain.sampler.steps_done() == 0 { View { ix: 0, gain: 1.0 } } else { self.view };
+            // Before the first step there is no prediction yet: x_t itself is shown.
+            let began = chain.sampler.steps_done() <= chain.began;
+            let view = if began { View { ix: 0, gain: 1.0 } } else { self.view };
             // What could fail did so when the noise was drawn.
             let _ = self.screen.draw(chain.sampler.views()[view.ix], view.gain);
         }
@@ -312,66 +315,33 @@ impl Player {
         self.chain.as_ref().map_or_else(Vec::new, |chain| chain.frames.kept().to_vec())
     }
 
-    /// The shown grid at the pictures' own resolution: RGBA, row-major.
+    /// x_t, the predicted x_0 or the predicted noise (as in [`Self::set_view`]) as `[count, C, H, W]`; with `kept`, of the frame
+    /// that was kept after so many steps.
     ///
     /// # Errors
-    /// `device-lost`.
-    pub async fn picture(&self) -> std::result::Result<Vec<u8>, JsValue> {
-        self.rgba().await.map_err(to_js)
+    /// `input` or `device-lost`.
+    pub async fn values(&self, view: String, kept: Option<u32>) -> std::result::Result<Vec<f32>, JsValue> {
+        self.read(&view, kept).await.map_err(to_js)
     }
 
-    async fn rgba(&self) -> Result<Vec<u8>> {
-        let chain = self.playing()?;
-        let mut values = chain.sampler.read_view(self.view.ix).await?;
-        values.iter_mut().for_each(|v| *v *= self.view.gain);
-        let raster = self.raster(&values, 1)?;
-        let grey = raster.channels == 1;
-        let rgba = raster.pixels.chunks_exact(raster.channels as usize);
-        Ok(rgba.flat_map(|p| if grey { [p[0], p[0], p[0], 255] } else { [p[0], p[1], p[2], 255] }).collect())
-    }
-
-    /// The kept frames as an animated GIF.
-    ///
-    /// # Errors
-    /// `device-lost`.
-    pub async fn film(&self) -> std::result::Result<Vec<u8>, JsValue> {
-        self.kept_film().await.map_err(to_js)
-    }
-
-    async fn kept_film(&self) -> Result<Vec<u8>> {
-        let chain = self.playing()?;
-        let kept = chain.frames.kept();
-        let mut film: Option<Film> = None;
-        for &at in kept {
-            let view = if at == 0 { View { ix: 0, gain: 1.0 } } else { self.view };
-            let mut values = chain.frames.read(&chain.sampler, at, view.ix).await?;
-            values.iter_mut().for_each(|v| *v *= view.gain);
-            let raster = self.raster(&values, FILM_SCALE)?;
-            let last = Some(&at) == kept.last();
-            let film = match &mut film {
-                Some(film) => film,
-                None => film.insert(Film::new(&raster)?),
-            };
-            film.push(&raster, if last { LAST_FRAME_HUNDREDTHS } else { FRAME_HUNDREDTHS })?;
-            next_task().await;
+    async fn read(&self, view: &str, kept: Option<u32>) -> Result<Vec<f32>> {
+        let Chain { sampler, frames, .. } = self.playing()?;
+        let view_ix = View::named(view)?.ix;
+        match kept {
+            None => sampler.read_view(view_ix).await,
+            Some(steps_done) => frames.read(sampler, steps_done, view_ix).await,
         }
-        film.map(Film::finish).ok_or_else(|| Error::input("no frames are kept yet"))
     }
 
-    fn raster(&self, values: &[f32], scale: u32) -> Result<Raster> {
-        let chain = self.playing()?;
-        let [height, width, channels] = chain.sampler.picture_shape();
-        let grid = Grid::near_square(chain.sampler.count(), [channels, height, width]);
-        Grid { scale, ..grid }.draw(values)
-    }
-
-    /// x_t as `[count, C, H, W]`.
-    ///
-    /// # Errors
-    /// `device-lost`.
-    pub async fn state(&self) -> std::result::Result<Vec<f32>, JsValue> {
-        let chain = self.playing().map_err(to_js)?;
-        chain.sampler.read_view(0).await.map_err(to_js)
+    /// The next step's factors of x̂_0, x_t and ε̂, and σ; empty at the end of the chain. σ is no number where it is the
+    /// network's to say.
+    pub fn coefficients(&self) -> Vec<f32> {
+        let step = self.chain.as_ref().and_then(|chain| chain.sampler.coefficients());
+        let learned = self.checkpoint.as_ref().is_some_and(|c| c.diffusion.variance_type.is_learned());
+        step.map_or_else(Vec::new, |step| {
+            let sigma = if learned { f32::NAN } else { step.sigma };
+            vec![step.x_start_coef, step.x_t_coef, step.pred_noise_coef, sigma]
+        })
     }
 
     fn playing(&self) -> Result<&Chain> {

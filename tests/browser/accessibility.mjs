@@ -7,8 +7,11 @@ import { openPost } from "./element.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
+/** Makes it ready in a page. */
+export const withAxe = (page) => page.evaluate(AXE);
+
 /** What axe-core complains of, of the whole page with its shadow trees. */
-const violations = (page) =>
+export const violations = (page) =>
   page.evaluate(async () => {
     const { violations } = await axe.run(document, { resultTypes: ["violations"] });
     return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
@@ -19,7 +22,7 @@ export const cases = [
     name: "axe-core finds nothing: idle, playing, complete, in error",
     async run(context) {
       const page = await openPost(context, "blog");
-      await page.evaluate(AXE);
+      await withAxe(page);
       equal(await violations(page), [], "violations of a post before anything is loaded");
       await page.evaluate((settings) => Object.assign(document.querySelector("ddpm-canvas"), settings).play(), { ...SHORT, sampler: "ddpm", steps: 1000 });
       await untilState(page, "playing");

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { BROWSERS } from "./browsers.mjs";
 import { cases as accessibility } from "./accessibility.mjs";
 import { cases as agreement } from "./agreement.mjs";
+import { cases as chapters } from "./chapters.mjs";
 import { cases as downloads } from "./downloads.mjs";
 import { cases as embedding } from "./embedding.mjs";
 import { cases as element } from "./element.mjs";
@@ -30,6 +31,7 @@ const words = wanted.filter((word) => !(word in BROWSERS));
 const cases = [
   ...playing,
   ...surfaces,
+  ...chapters,
   ...faults,
   ...element,
   ...downloads,

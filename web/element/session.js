@@ -6,7 +6,8 @@
  * without memory for so many pictures, is one more thing that differs.
  */
 
-import { chainOf, stepsOf } from "./chain.js";
+import { ATTRIBUTES } from "./attributes.js";
+import { chainOf, startOf, stepsOf } from "./chain.js";
 import { acquire, fault, inTurn, poll, release } from "./device.js";
 import { DdpmError, toDdpmError } from "./errors.js";
 import { readModel } from "./model/source.js";
@@ -47,7 +48,8 @@ export class Session {
   #view;
   #speed;
   #most = Infinity;
-  #count = 0;
+  /** Steps done where the chain began. */
+  #begins = 0;
   #resumes = false;
   #losses = 0;
   #wantsPlay = false;
@@ -71,7 +73,10 @@ export class Session {
     this.#stopListening = onPanic((error) => this.#fail(error));
   }
 
-  /** New wishes: the attributes' values, and `source`, a File or an absolute address ("" for none). */
+  /**
+   * New wishes: the attributes' values; `source`, a File or an absolute address ("" for none); and where the chain is not to begin
+   * with noise alone, `from`, `{x, t, number}`: x_t as f32, [N, C, H, W] or one for all, and what tells it from others.
+   */
   apply(wish) {
     if (this.#wish.source !== wish.source) this.#download?.abort();
     if (this.#wish.source !== wish.source || this.#wish.count !== wish.count) this.#most = Infinity;
@@ -134,19 +139,38 @@ export class Session {
     this.#scrubbing = value;
   }
 
-  /** The grid's pixels, and of how many pictures: `{rgba, count}`. */
-  picture() {
-    return this.#exclusively(async (player) => ({ rgba: await player.picture(), count: this.#count }));
+  /** What is shown now: `{values, view}`, [N, C, H, W]. */
+  shown() {
+    return this.#exclusively((player) => this.#frame(player, player.steps_done()));
   }
 
-  /** The kept frames as an animated GIF's bytes. */
-  film() {
-    return this.#exclusively((player) => player.film());
+  /** Calls `take({values, view, last})` with each kept frame. */
+  eachFrame(take) {
+    return this.#exclusively(async (player) => {
+      const kept = player.kept();
+      for (const at of kept) take({ ...(await this.#frame(player, at, at)), last: at === kept.at(-1) });
+    });
   }
 
-  /** x_t, [N, C, H, W] f32. */
-  values() {
-    return this.#exclusively((player) => player.state());
+  /** After `at` steps: before the first there is no prediction yet, but x_t itself. */
+  async #frame(player, at, kept) {
+    const view = at <= this.#begins ? "x_t" : this.#view;
+    return { values: await player.values(view, kept), view };
+  }
+
+  /** x_t, or what another view shows, [N, C, H, W] f32. */
+  values(view = "x_t") {
+    return this.#exclusively((player) => player.values(view));
+  }
+
+  /** x_t, the predicted x_0 and the predicted noise at once. */
+  views() {
+    return this.#exclusively((player) => Promise.all(ATTRIBUTES.view.choices.map((view) => player.values(view))));
+  }
+
+  /** The next step's factors of x̂_0, x_t and ε̂, and σ; see `Player.coefficients`. */
+  coefficients() {
+    return this.#exclusively((player) => player.coefficients());
   }
 
   /** True once a chain is there to be played, stepped and read. */
@@ -288,11 +312,13 @@ export class Session {
   async #start(wish) {
     this.#become("loading");
     const resumes = this.#resumes && this.#chain === chainOf(wish);
-    const { sampler, eta, label, guidance, view, speed } = wish;
+    const { sampler, eta, label, guidance, view, speed, from } = wish;
     const count = Math.min(wish.count, this.#most);
     const seed = resumes ? this.#firstSeed : wish.seed;
     const resume = resumes ? this.#seed : undefined;
-    const options = { count, seed, sampler, steps: stepsOf(wish, this.info), eta, label, guidance, view, speed, resume };
+    const x = from?.x && startOf(from.x, count, this.info);
+    const steps = stepsOf(wish, this.info);
+    const options = { count, seed, sampler, steps, eta, label, guidance, view, speed, x, t: from?.t, resume };
     this.#resumes = false;
     this.#chain = undefined;
     try {
@@ -303,10 +329,10 @@ export class Session {
       return;
     }
     this.#chain = chainOf(wish);
-    this.#count = count;
     this.#seed = resume ?? seed;
+    this.#begins = resumes ? this.#begins : this.#player.steps_done();
     // A branched chain that could not be resumed is the new seed's own.
-    const began = this.#player.steps_done() === 0;
+    const began = this.#player.steps_done() === this.#begins;
     this.#firstSeed = began ? this.#seed : seed;
     this.#view = view;
     this.#speed = speed;
@@ -323,7 +349,7 @@ export class Session {
     if (this.#speed !== wish.speed) this.#player.set_speed((this.#speed = wish.speed));
     if (this.#seed === wish.seed) return false;
     const { t, stepsDone, stepsTotal } = this.progress;
-    if (stepsDone === 0 || stepsDone >= stepsTotal) return true;
+    if (stepsDone <= this.#begins || stepsDone >= stepsTotal) return true;
     this.#player.reseed((this.#seed = wish.seed));
     this.branchedAt = t;
     return false;

@@ -1,14 +1,6 @@
 /** What lies over the canvas: load and compile progress, notices, errors, and the recorded film where nothing can be computed. */
 
-import { wordsFor } from "./words.js";
-
-const PHASES = {
-  model: "Fetching the model",
-  adapter: "Finding a graphics adapter",
-  weights: "Uploading the weights",
-  kernels: "Compiling the kernels",
-  "self-test": "Checking the arithmetic",
-};
+import { PHASES, wordsFor } from "./words.js";
 
 export class Status {
   #box;

@@ -1,4 +1,12 @@
-/** What people read of an error, by its type. */
+/** What people read of an error, by its type; and of what is being done, by its phase. */
+
+export const PHASES = {
+  model: "Fetching the model",
+  adapter: "Finding a graphics adapter",
+  weights: "Uploading the weights",
+  kernels: "Compiling the kernels",
+  "self-test": "Checking the arithmetic",
+};
 
 const WORDS = {
   "no-webgpu": {

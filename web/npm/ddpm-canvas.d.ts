@@ -23,6 +23,8 @@ export interface DdpmInfo {
   null_class: number | null;
   num_classes: number | null;
   num_timesteps: number;
+  /** β of each timestep. */
+  betas: Float64Array;
   gflop_per_image: number;
   card: unknown;
 }
@@ -104,7 +106,11 @@ export class DdpmCanvas extends HTMLElement {
   open(file: File): void;
   toBlob(): Promise<Blob>;
   film(): Promise<Blob>;
-  values(): Promise<Float32Array>;
+  /** x_t, or what another view shows, [count, C, H, W]. */
+  values(view?: "x_t" | "pred_x_start" | "pred_noise"): Promise<Float32Array>;
+  /** From now on the chain begins with x, [count, C, H, W] or one picture for all, at its last step of at most t + 1 steps of noise. */
+  denoise(x: Float32Array, t: number): void;
+  denoise(x: null): void;
   shortcut(key: string): boolean;
 
   addEventListener<K extends keyof DdpmCanvasEventMap>(

@@ -1,6 +1,6 @@
-/** What can be taken away: the picture, the film, a link; and another future of the pictures so far. */
+/** What can be taken away: the picture, the film, a link, code; and another future of the pictures so far. */
 
-import { link, randomSeed } from "./url.js";
+import { randomSeed } from "./url.js";
 
 export function connectActions(element) {
   const button = (name) => document.querySelector(`#${name}`);
@@ -11,9 +11,17 @@ export function connectActions(element) {
     element.seed = randomSeed();
     element.play();
   });
-  act("save-picture", () => save(element.toBlob(), `${name()}.png`));
-  act("save-film", (film) => whileBusy(film, "Making the film…", () => save(element.film(), `${name()}.gif`)));
-  act("copy-link", (copy) => copyLink(copy, link(element)));
+  const saving = () => import("./save.js");
+  act("save-picture", async () => (await saving()).save(element.toBlob(), `${name()}.png`));
+  act("save-film", async (film) => {
+    const { save, whileBusy } = await saving();
+    whileBusy(film, "Making the film…", () => save(element.film(), `${name()}.gif`));
+  });
+
+  document.addEventListener("click", async ({ target }) => {
+    const button = target.closest("[data-copy]");
+    if (button) (await import("./copy.js")).copy(button, element);
+  });
 
   const show = () => {
     const { stepsDone, stepsTotal } = element.progress;
@@ -38,40 +46,5 @@ function showBranch(element) {
   const words = `Another future: with ${t + 1} steps of noise left, seed ${element.seed} took over. A link starts that seed from its own noise.`;
   if (caption.textContent === words) return;
   caption.textContent = words;
-  document.querySelector("#caption").before(caption);
-}
-
-async function save(blob, name) {
-  const url = URL.createObjectURL(await blob);
-  const anchor = document.createElement("a");
-  anchor.href = url;
-  anchor.download = name;
-  anchor.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60000);
-}
-
-async function whileBusy(button, words, work) {
-  const before = button.textContent;
-  button.classList.add("busy");
-  button.disabled = true;
-  button.textContent = words;
-  try {
-    await work();
-  } finally {
-    button.classList.remove("busy");
-    button.disabled = false;
-    button.textContent = before;
-  }
-}
-
-async function copyLink(button, address) {
-  const said = document.querySelector("#said");
-  const before = button.dataset.label ?? (button.dataset.label = button.textContent);
-  try {
-    await navigator.clipboard.writeText(address);
-    button.textContent = said.textContent = "Link copied";
-  } catch {
-    button.textContent = said.textContent = "Copy it from the address bar";
-  }
-  setTimeout(() => (button.textContent = before), 2000);
+  document.querySelector(".below").before(caption);
 }

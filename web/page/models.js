@@ -61,7 +61,9 @@ function takeStrayDrops(element) {
   document.addEventListener("drop", (event) => {
     if (!isFile(event)) return;
     event.preventDefault();
-    open(element, event.dataTransfer.files[0]);
+    const [file] = event.dataTransfer.files;
+    // A picture is for the chapter that takes them.
+    if (!file.type.startsWith("image/")) open(element, file);
   });
 }
 

@@ -21,7 +21,7 @@ export function connectReadout(element) {
   });
   element.addEventListener("statechange", ({ detail }) => {
     playingSince = detail.state === "playing" ? performance.now() : Infinity;
-    if (detail.state !== "playing" && detail.state !== "paused") hideAdvice();
+    if (detail.state !== "playing" && detail.state !== "paused") showAdvice(element, false);
     if (detail.state === "error") pace.textContent = "";
     if (detail.state === "loading" || detail.state === "paused" || detail.state === "complete") pace.textContent = paceWords(element);
   });
@@ -29,6 +29,9 @@ export function connectReadout(element) {
   element.addEventListener("error", ({ detail }) => {
     document.body.classList.toggle("only-film", detail.type === "no-webgpu");
   });
+  const [fewer, shorter] = document.querySelectorAll("#hint button");
+  fewer.addEventListener("click", () => (element.count = 4));
+  shorter.addEventListener("click", () => Object.assign(element, { sampler: "ddim", steps: 50 }));
   element.addEventListener("load", () => {
     adapter.textContent = element.adapter;
     adapter.title = "The graphics adapter that computes this";
@@ -50,30 +53,12 @@ function duration(seconds) {
   return `${Math.round(seconds / 3600)} h`;
 }
 
-/** Offers less work where the whole chain would take minutes at full speed. */
-function showAdvice(element) {
+/** Offers less work where the whole chain would take minutes at full speed, in the caption's place, so that nothing moves. */
+function showAdvice(element, needed = true) {
   const { stepsPerSecond, stepsTotal } = element.progress;
-  const hint = document.querySelector("#hint");
-  if (!hint.hidden || element.speed > 0 || stepsTotal / stepsPerSecond < LONG) return;
-  const offers = [];
-  if (element.count > 4) offers.push(offer("show 4 pictures", () => (element.count = 4)));
-  if (element.sampler === "ddpm") {
-    offers.push(offer("take 50 steps of DDIM", () => ((element.sampler = "ddim"), (element.steps = 50))));
-  }
-  if (offers.length === 0) return;
-  const words = offers.flatMap((button, index) => (index ? [", or ", button] : [button]));
-  hint.replaceChildren("This adapter takes its time. To see the end sooner, ", ...words, ".");
-  hint.hidden = false;
-}
-
-function hideAdvice() {
-  document.querySelector("#hint").hidden = true;
-}
-
-function offer(words, act) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = words;
-  button.addEventListener("click", act);
-  return button;
+  const [fewer, shorter] = document.querySelectorAll("#hint button");
+  fewer.hidden = element.count <= 4;
+  shorter.hidden = element.sampler === "ddim";
+  const helps = !(fewer.hidden && shorter.hidden) && element.speed === 0 && stepsTotal / stepsPerSecond >= LONG;
+  document.querySelector(".below").classList.toggle("advised", needed && helps);
 }

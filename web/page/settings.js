@@ -41,7 +41,7 @@ export function connectSettings(element) {
   form.querySelector("#dice").addEventListener("click", dice);
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.target.closest("a, button, input, select, summary, ddpm-canvas")) return;
+    if (event.target.closest("a, button, input, select, summary, pre, ddpm-canvas")) return;
     if (event.key === "n") dice();
     else if (!element.shortcut(event.key)) return;
     event.preventDefault();
@@ -78,12 +78,12 @@ function showOptions(element, form) {
   const names = info?.class_names ?? [];
   const classes = info?.num_classes ?? names.length;
   const ordinary = Array.from({ length: classes }, (_, label) => label).filter((label) => label !== info.null_class);
-  const any = info?.null_class === null ? [] : [option("", "Any")];
+  const any = info?.null_class === null && classes > 0 ? [] : [option("", classes > 0 ? "Any" : "The model has none")];
   form.elements.label.replaceChildren(...any, ...ordinary.map((label) => option(label, names[label] ?? `Class ${label}`)));
 
   const guided = classes > 0 && info.null_class !== null && element.label !== null;
-  document.querySelector("#eta-field").hidden = element.sampler !== "ddim";
-  document.querySelector("#label-field").hidden = classes === 0;
+  form.elements.eta.disabled = element.sampler !== "ddim";
+  form.elements.label.disabled = classes === 0;
   document.querySelector("#guidance-field").hidden = !guided;
 }
 

@@ -3,7 +3,7 @@
 import { ATTRIBUTES } from "../element/attributes.js";
 
 /** What a link carries; the rest (controls, poster, …) is the page's own. */
-const KEYS = ["model", "count", "seed", "sampler", "steps", "eta", "label", "guidance", "view", "speed"];
+export const KEYS = ["model", "count", "seed", "sampler", "steps", "eta", "label", "guidance", "view", "speed"];
 /** Browsers refuse an address that changes too often. */
 const DELAY = 200;
 

@@ -1,8 +1,7 @@
 /** Bytes from an address: with progress, kept for the next visit, checked, and fetched once however many elements want them. */
 
 import { DdpmError } from "../errors.js";
-import { cached, keep } from "./cache.js";
-import { matches } from "./integrity.js";
+import { cached, keep, matches } from "./cache.js";
 
 /** By address and hash: `{bytes, listeners, controller}`. */
 const underway = new Map();

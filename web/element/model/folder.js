@@ -1,6 +1,7 @@
-/** A folder's weights and configurations as one packed file: the weights' header takes the configurations' texts in. */
+/** Folders in diffusers' layout, as one packed file: the weights' header takes the configurations' texts in. */
 
 import { DdpmError } from "../errors.js";
+import { download } from "./download.js";
 
 /**
  * @param {Uint8Array} weights a safetensors file
@@ -8,7 +9,7 @@ import { DdpmError } from "../errors.js";
  * @param {string | null} scheduler that of `scheduler_config.json`; null: the paper's process
  * @returns {Uint8Array} the packed file
  */
-export function withConfigurations(weights, config, scheduler) {
+function withConfigurations(weights, config, scheduler) {
   const view = new DataView(weights.buffer, weights.byteOffset, weights.length);
   let header;
   let length;
@@ -27,4 +28,30 @@ export function withConfigurations(weights, config, scheduler) {
   packed.set(text, 8);
   packed.set(weights.subarray(8 + length), 8 + padded);
   return packed;
+}
+
+/** The packed file of the folder at this address; `options` as those of `download`. */
+export async function readFolder(folder, options) {
+  const { signal } = options;
+  /** A small file's text; null where there is none. */
+  const text = async (path) => {
+    try {
+      return new TextDecoder().decode(await download(folder + path, { signal }));
+    } catch (thrown) {
+      if (thrown.missing) return null;
+      throw thrown;
+    }
+  };
+  let unet = "";
+  let config = await text("config.json");
+  if (config === null) config = await text(`${(unet = "unet/")}config.json`);
+  if (config === null) throw new DdpmError("load", `${folder} has no config.json and no unet/config.json, so it is no model of diffusers.`);
+  const scheduler = await text(unet ? "scheduler/scheduler_config.json" : "scheduler_config.json");
+  const file = `${folder}${unet}diffusion_pytorch_model.safetensors`;
+  try {
+    return withConfigurations(await download(file, options), config, scheduler);
+  } catch (thrown) {
+    if (!thrown.missing) throw thrown;
+    throw new DdpmError("load", `${file} is missing: weights in other formats have to be saved as safetensors by diffusers first.`);
+  }
 }

@@ -2,9 +2,8 @@
 
 const ALGORITHMS = { sha256: "SHA-256", sha384: "SHA-384", sha512: "SHA-512" };
 
-/** Whether `bytes` are what `integrity` asks for; "" asks for nothing, and what is not known fits nothing. */
-export async function matches(bytes, integrity) {
-  if (integrity === "") return true;
+/** Whether `bytes` are what `integrity` asks for; what is not known fits nothing. */
+export async function fits(bytes, integrity) {
   for (const wanted of integrity.split(/\s+/)) {
     const [, name, hash] = /^(\w+)-(.+)$/.exec(wanted) ?? [];
     const digest = ALGORITHMS[name] && (await crypto.subtle.digest(ALGORITHMS[name], bytes));

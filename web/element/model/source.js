@@ -8,10 +8,8 @@
  */
 
 import { ROOT } from "../../root.js";
-import { DdpmError } from "../errors.js";
 import { settings } from "../settings.js";
 import { download } from "./download.js";
-import { withConfigurations } from "./folder.js";
 
 /** The absolute address of `model`, an attribute's text; of a folder it ends in a slash. */
 export function addressOf(model) {
@@ -34,30 +32,7 @@ export function addressOf(model) {
  */
 export async function readModel(source, options) {
   if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
-  return new URL(source).pathname.endsWith("/") ? readFolder(source, options) : download(source, options);
-}
-
-async function readFolder(folder, options) {
-  const { signal } = options;
-  /** A small file's text; null where there is none. */
-  const text = async (path) => {
-    try {
-      return new TextDecoder().decode(await download(folder + path, { signal }));
-    } catch (thrown) {
-      if (thrown.missing) return null;
-      throw thrown;
-    }
-  };
-  let unet = "";
-  let config = await text("config.json");
-  if (config === null) config = await text(`${(unet = "unet/")}config.json`);
-  if (config === null) throw new DdpmError("load", `${folder} has no config.json and no unet/config.json, so it is no model of diffusers.`);
-  const scheduler = await text(unet ? "scheduler/scheduler_config.json" : "scheduler_config.json");
-  const file = `${folder}${unet}diffusion_pytorch_model.safetensors`;
-  try {
-    return withConfigurations(await download(file, options), config, scheduler);
-  } catch (thrown) {
-    if (!thrown.missing) throw thrown;
-    throw new DdpmError("load", `${file} is missing: weights in other formats have to be saved as safetensors by diffusers first.`);
-  }
+  if (!new URL(source).pathname.endsWith("/")) return download(source, options);
+  const { readFolder } = await import("./folder.js");
+  return readFolder(source, options);
 }
