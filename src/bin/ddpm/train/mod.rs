@@ -41,7 +41,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     let graph = unet::describe(&config.network, config.network.sample_size)?;
 
     let gpu = crate::gpu(adapter)?;
-    let estimate = MemoryEstimate::new(&graph, gpu.tile());
+    let estimate = MemoryEstimate::new(&graph, &gpu);
     if config.training.micro_batch == 0 {
         config.training.micro_batch = micro_batch(&config, &estimate, &gpu, args.training.memory)?;
     }
