@@ -38,6 +38,8 @@ mod sum_partials;
 mod timestep_embedding;
 mod training;
 pub mod training_loss;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod tuning;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use conv2d::scratch_words;
