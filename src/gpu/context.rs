@@ -75,6 +75,12 @@ pub struct AdapterSummary {
     /// Its limits.
     #[cfg(not(target_arch = "wasm32"))]
     pub limits: wgpu::Limits,
+    /// Invocations of a subgroup, at least and at most.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub subgroup_sizes: [u32; 2],
+    /// Matrices that a subgroup multiplies in one instruction: wgpu's experimental feature.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub cooperative_matrices: Vec<wgpu::CooperativeMatrixProperties>,
 }
 
 impl AdapterSummary {
@@ -91,6 +97,10 @@ impl AdapterSummary {
             features: adapter.features(),
             #[cfg(not(target_arch = "wasm32"))]
             limits: adapter.limits(),
+            #[cfg(not(target_arch = "wasm32"))]
+            subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
+            #[cfg(not(target_arch = "wasm32"))]
+            cooperative_matrices: adapter.cooperative_matrix_properties(),
         }
     }
 }

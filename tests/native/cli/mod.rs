@@ -146,6 +146,7 @@ fn info_tells_of_adapters_and_models() {
         graph.flops().to_string(),
         "storage binding".to_owned(),
         "tile".to_owned(),
+        "matrices".to_owned(),
         "T = 1000".to_owned(),
         "at batch 1".to_owned(),
         "at batch 16 measured on".to_owned(),
