@@ -111,6 +111,9 @@ pub struct GpuContext {
     pub(super) inner: Arc<Inner>,
 }
 
+/// The kernels that were compiled.
+type Kernels = Mutex<Vec<(KernelKey, Arc<CompiledKernel>)>>;
+
 pub(super) struct Inner {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
@@ -118,7 +121,7 @@ pub(super) struct Inner {
     tile: Tile,
     #[cfg(not(target_arch = "wasm32"))]
     methods: Methods,
-    pub(super) kernels: Arc<Mutex<Vec<(KernelKey, Arc<CompiledKernel>)>>>,
+    pub(super) kernels: Arc<Kernels>,
     pub(super) counters: Counters,
     fault: Arc<Mutex<Option<Error>>>,
 }

@@ -117,7 +117,7 @@ fn alone(shape: &ConvShape) -> (Graph, HashMap<String, Vec<f32>>) {
     };
     let [channels_in, channels_out, kernel] =
         [shape.in_quads * 4, shape.out_quads * 4, shape.kernel].map(|n| n as usize);
-    let in_size = [shape.height, shape.width].map(|side| side * shape.stride >> shape.upsample);
+    let in_size = [shape.height, shape.width].map(|side| (side * shape.stride) >> shape.upsample);
     let params = vec![
         Param { name: "conv.weight".to_owned(), shape: vec![channels_out, channels_in, kernel, kernel] },
         Param { name: "conv.bias".to_owned(), shape: vec![channels_out] },
