@@ -20,7 +20,8 @@
 //!    adapter computes what it should
 //! 7. `web` (the page's `Player`, wasm only) and the command line `ddpm` (native only)
 //!
-//! Who knows the paper, or the reference code, finds each equation, figure and method in [`equations`].
+//! Who knows the paper, or the reference code, finds each equation, figure and method in [`equations`]. What was tried to
+//! make the kernels faster, and what came of it, is in [`performance`].
 //!
 //! # From a checkpoint to pictures
 //! ```no_run
@@ -64,6 +65,9 @@ pub mod graph;
 #[cfg(target_arch = "wasm32")]
 mod js;
 pub mod ops;
+#[cfg(not(target_arch = "wasm32"))]
+#[doc = include_str!("performance.md")]
+pub mod performance {}
 pub mod picture;
 pub mod rng;
 pub mod sampler;

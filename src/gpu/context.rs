@@ -4,10 +4,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use super::kernel::{CompiledKernel, KernelKey};
+#[cfg(not(target_arch = "wasm32"))]
+use super::methods::{ConvShape, Method, Methods};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How convolutions and matrix products are tiled on this adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(Hash, serde::Serialize, serde::Deserialize))]
+#[cfg_attr(not(target_arch = "wasm32"), serde(rename_all = "snake_case"))]
 pub enum Tile {
     /// One output an invocation: the reference for the others. A page has no use for it.
     #[cfg(not(target_arch = "wasm32"))]
@@ -71,6 +75,12 @@ pub struct AdapterSummary {
     /// Its limits.
     #[cfg(not(target_arch = "wasm32"))]
     pub limits: wgpu::Limits,
+    /// Invocations of a subgroup, at least and at most.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub subgroup_sizes: [u32; 2],
+    /// Matrices that a subgroup multiplies in one instruction: wgpu's experimental feature.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub cooperative_matrices: Vec<wgpu::CooperativeMatrixProperties>,
 }
 
 impl AdapterSummary {
@@ -87,6 +97,10 @@ impl AdapterSummary {
             features: adapter.features(),
             #[cfg(not(target_arch = "wasm32"))]
             limits: adapter.limits(),
+            #[cfg(not(target_arch = "wasm32"))]
+            subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
+            #[cfg(not(target_arch = "wasm32"))]
+            cooperative_matrices: adapter.cooperative_matrix_properties(),
         }
     }
 }
@@ -97,12 +111,17 @@ pub struct GpuContext {
     pub(super) inner: Arc<Inner>,
 }
 
+/// The kernels that were compiled.
+type Kernels = Mutex<Vec<(KernelKey, Arc<CompiledKernel>)>>;
+
 pub(super) struct Inner {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     summary: AdapterSummary,
     tile: Tile,
-    pub(super) kernels: Mutex<Vec<(KernelKey, Arc<CompiledKernel>)>>,
+    #[cfg(not(target_arch = "wasm32"))]
+    methods: Methods,
+    pub(super) kernels: Arc<Kernels>,
     pub(super) counters: Counters,
     fault: Arc<Mutex<Option<Error>>>,
 }
@@ -195,7 +214,9 @@ impl GpuContext {
             queue,
             summary,
             tile,
-            kernels: Mutex::default(),
+            #[cfg(not(target_arch = "wasm32"))]
+            methods: Methods::default(),
+            kernels: Arc::default(),
             counters: Counters::default(),
             fault,
         };
@@ -214,7 +235,9 @@ impl GpuContext {
             queue: self.inner.queue.clone(),
             summary: self.inner.summary.clone(),
             tile,
-            kernels: Mutex::default(),
+            #[cfg(not(target_arch = "wasm32"))]
+            methods: Methods::default(),
+            kernels: Arc::default(),
             counters: Counters::default(),
             fault: self.inner.fault.clone(),
         };
@@ -239,6 +262,28 @@ impl GpuContext {
     /// How convolutions are tiled here.
     pub fn tile(&self) -> Tile {
         self.inner.tile
+    }
+
+    /// The same device and kernels with another choice of methods for convolutions; counts start anew.
+    #[must_use]
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn with_methods(&self, methods: Methods) -> Self {
+        let Self { mut inner } = self.with_tile(self.tile());
+        let made = Arc::get_mut(&mut inner).expect("just made");
+        (made.methods, made.kernels) = (methods, self.inner.kernels.clone());
+        Self { inner }
+    }
+
+    /// How a convolution of `shape` is computed here.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn method(&self, shape: &ConvShape) -> Method {
+        self.inner.methods.of(shape, self.inner.tile)
+    }
+
+    /// How methods for convolutions are chosen here.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn methods(&self) -> &Methods {
+        &self.inner.methods
     }
 
     /// What was made so far.

@@ -154,6 +154,12 @@ const INCLUDES: &[(&str, &str)] = &[
     include_file!("turns"),
     #[cfg(not(target_arch = "wasm32"))]
     include_file!("variance"),
+    #[cfg(not(target_arch = "wasm32"))]
+    include_file!("winograd"),
+    #[cfg(not(target_arch = "wasm32"))]
+    include_file!("winograd_input"),
+    #[cfg(not(target_arch = "wasm32"))]
+    include_file!("winograd_output"),
 ];
 
 /// The whole text of a shader: consts set, imports appended (once each), so that error lines stay true.

@@ -3,6 +3,8 @@
 mod buffer;
 mod context;
 mod kernel;
+#[cfg(not(target_arch = "wasm32"))]
+mod methods;
 mod pace;
 mod plan;
 mod readback;
@@ -10,6 +12,8 @@ mod readback;
 pub use buffer::{Buffer, SLICE_WORDS, TEXEL_ROW, Texels};
 pub use context::{AdapterSummary, Counts, GpuContext, Tile};
 pub use kernel::{Binding, KernelKey, Params, ParamsLayout, Shader, assemble};
+#[cfg(not(target_arch = "wasm32"))]
+pub use methods::{Algorithm, ConvShape, Method, Methods};
 pub use pace::Pace;
 pub use plan::{Arg, Plan, Recorder};
 

@@ -38,7 +38,11 @@ mod sum_partials;
 mod timestep_embedding;
 mod training;
 pub mod training_loss;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod tuning;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use conv2d::scratch_words;
 pub use network::{Network, to_channels_first, to_channels_last};
 pub use training::{TrainingNetwork, TrainingOptions};
 
@@ -83,6 +87,20 @@ pub static SHADERS: &[&Shader] = &[
     &sum_partials::SUM_PARTIALS,
     &timestep_embedding::TIMESTEP_EMBEDDING,
     &training_loss::TRAINING_LOSS,
+    #[cfg(not(target_arch = "wasm32"))]
+    &conv2d::WINOGRAD_INPUT,
+    #[cfg(not(target_arch = "wasm32"))]
+    &conv2d::WINOGRAD_INPUT_TEXEL,
+    #[cfg(not(target_arch = "wasm32"))]
+    &conv2d::WINOGRAD_OUTPUT,
+    #[cfg(not(target_arch = "wasm32"))]
+    &conv2d::WINOGRAD_OUTPUT_TEXEL,
+    #[cfg(not(target_arch = "wasm32"))]
+    &conv2d::WINOGRAD_PRODUCT,
+    #[cfg(not(target_arch = "wasm32"))]
+    &conv2d::WINOGRAD_PRODUCT_TEXEL,
+    #[cfg(not(target_arch = "wasm32"))]
+    &conv2d::WINOGRAD_WEIGHTS,
 ];
 
 /// The kernels that [`Network::new`] needs for `graph` under `tile`: to be compiled one at a time before it.

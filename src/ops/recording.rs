@@ -3,6 +3,8 @@
 use super::block::Block;
 use super::{attention, class_embedding, conv2d, group_norm, linear, timestep_embedding};
 use crate::error::{Error, Result};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::Tile;
 use crate::gpu::{Buffer, GpuContext, Recorder, TEXEL_ROW, Texels};
 use crate::graph::{Graph, Op, Parameters, Storage, TensorId};
 
@@ -65,7 +67,11 @@ struct Scratch {
     partials: Option<Buffer>,
     scores: Option<Buffer>,
     transposed: Option<Buffer>,
-    texels: [Option<Texels>; 3],
+    #[cfg(not(target_arch = "wasm32"))]
+    transformed: Option<Buffer>,
+    #[cfg(not(target_arch = "wasm32"))]
+    planes: [Option<Buffer>; 2],
+    texels: [Option<Texels>; 4],
 }
 
 /// Textures that ops copy operands into on CPU adapters, one purpose each so that one dispatch may read several.
@@ -77,6 +83,9 @@ pub(super) enum TexelScratch {
     Weights,
     /// The gradient of an operation's output.
     OutputGradient,
+    /// What lies between the steps of Winograd's algorithm.
+    #[cfg(not(target_arch = "wasm32"))]
+    Planes,
 }
 
 impl<'a, 'g> Recording<'a, 'g> {
@@ -213,11 +222,15 @@ impl<'a, 'g> Recording<'a, 'g> {
             TexelScratch::Input => (0, "input as texels"),
             TexelScratch::Weights => (1, "weights as texels"),
             TexelScratch::OutputGradient => (2, "output gradient as texels"),
+            #[cfg(not(target_arch = "wasm32"))]
+            TexelScratch::Planes => (3, "planes as texels"),
         };
         let largest = match purpose {
             TexelScratch::Input | TexelScratch::OutputGradient => {
                 self.buffers.iter().map(Buffer::texel_rows).max()
             }
+            #[cfg(not(target_arch = "wasm32"))]
+            TexelScratch::Planes => self.scratch.planes[0].as_ref().map(Buffer::texel_rows),
             TexelScratch::Weights => None,
         };
         let rows = buffer.texel_rows().max(largest.unwrap_or(0));
@@ -235,6 +248,35 @@ impl<'a, 'g> Recording<'a, 'g> {
     /// Scratch for attention's scores, of at least `words` words.
     pub(super) fn scores(&mut self, words: u64) -> Result<Buffer> {
         scratch_buffer(self.rec.gpu, &mut self.scratch.scores, "attention scores", words)
+    }
+
+    /// Scratch for a layer's transformed weights, of `words` words.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn transformed(&mut self, words: u64) -> Result<Buffer> {
+        let [_, largest] = conv2d::scratch_words(self.rec.gpu, self.graph, self.batch);
+        let slot = &mut self.scratch.transformed;
+        Ok(scratch_buffer(self.rec.gpu, slot, "transformed weights", largest.max(words))?.slice(0, words))
+    }
+
+    /// Scratch for what lies between the steps of Winograd's algorithm, of `words` words: what the products read and what
+    /// they write, which is the same memory where they read texels.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn planes(&mut self, words: u64) -> Result<[Buffer; 2]> {
+        let gpu = self.rec.gpu;
+        let largest = conv2d::scratch_words(gpu, self.graph, self.batch)[0].max(words);
+        let [inputs, products] = &mut self.scratch.planes;
+        let inputs = scratch_buffer(gpu, inputs, "planes", largest)?.slice(0, words);
+        let products = match gpu.tile() {
+            Tile::Registers => inputs.clone(),
+            _ => scratch_buffer(gpu, products, "planes of products", largest)?.slice(0, words),
+        };
+        Ok([inputs, products])
+    }
+
+    /// Whether training changes `block`.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn is_trained(&self, block: &Block) -> bool {
+        self.weights.gradients(block).is_some()
     }
 
     /// Scratch for a layer's transposed weights, of at least `words` words.

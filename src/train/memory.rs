@@ -1,8 +1,10 @@
 //! What training takes on the GPU, told from the graph before anything is made there.
 
 use crate::error::{Error, Result};
-use crate::gpu::Tile;
+use crate::gpu::{GpuContext, Tile};
 use crate::graph::{Graph, Op, TensorId};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::ops;
 
 /// Bytes for each parameter: itself, its gradient, Adam's two moments and the average, four bytes each.
 pub const BYTES_PER_PARAMETER: u64 = 20;
@@ -19,8 +21,8 @@ pub struct MemoryEstimate {
 }
 
 impl MemoryEstimate {
-    /// Of training `graph`. Padding, the sums that kernels leave to one another and the driver's own are not counted.
-    pub fn new(graph: &Graph, tile: Tile) -> Self {
+    /// Of training `graph` on `gpu`. Padding, the sums that kernels leave to one another and the driver's own are not counted.
+    pub fn new(graph: &Graph, gpu: &GpuContext) -> Self {
         let bytes = |id: TensorId| 4 * words(graph, id);
         let activations: u64 = (0..graph.tensors.len()).map(|ix| bytes(TensorId(ix))).sum();
         let scores = |op: &Op| match op {
@@ -37,11 +39,19 @@ impl MemoryEstimate {
         let pictures = 2 * bytes(graph.input());
         let mut per_sample = activations + gradients(graph) + pictures + kept + largest_scores;
         let largest = (0..graph.tensors.len()).map(|ix| bytes(TensorId(ix))).max().unwrap_or(0);
-        if tile == Tile::Registers {
+        let mut fixed = BYTES_PER_PARAMETER * graph.num_parameters();
+        let as_texels = gpu.tile() == Tile::Registers;
+        if as_texels {
             // An operation's input and its output's gradient as texels.
             per_sample += 2 * largest + 2 * largest_scores;
         }
-        let fixed = BYTES_PER_PARAMETER * graph.num_parameters();
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            // What products read, and what they write: two buffers, or one and its texels.
+            let [planes, weights] = ops::scratch_words(gpu, graph, 1);
+            per_sample += 2 * 4 * planes;
+            fixed += if as_texels { 2 * 4 * weights } else { 4 * weights };
+        }
         Self { fixed, per_sample, largest: largest.max(largest_scores) }
     }
 

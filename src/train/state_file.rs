@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{StepLoss, TENSORS, TrainState};
 use crate::checkpoint::atomic;
 use crate::error::{Error, Result};
+use crate::gpu::{Algorithm, ConvShape, GpuContext, Method, Methods};
 use crate::graph::Graph;
 
 /// The one key of the metadata: several would be in no order.
@@ -33,6 +34,20 @@ pub struct StateOrigin {
     pub adapter: String,
     /// How convolutions are tiled there.
     pub tile: String,
+    /// By which methods. Where there are none, all were computed directly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<(ConvShape, Method)>,
+}
+
+impl StateOrigin {
+    /// `gpu` as the run had it: what goes on with the same methods ends in the same bytes.
+    #[must_use]
+    pub fn methods_on(&self, gpu: &GpuContext) -> GpuContext {
+        gpu.with_methods(match self.methods.is_empty() {
+            true => Methods::Fixed(Algorithm::Direct),
+            false => Methods::Chosen(self.methods.clone().into()),
+        })
+    }
 }
 
 /// A state and where it comes from.

@@ -4,13 +4,31 @@
 
 use std::sync::OnceLock;
 
-use ddpm::gpu::{GpuContext, Tile};
+use ddpm::gpu::{Algorithm, GpuContext, Methods, Tile};
 
 pub use pollster::block_on;
 
-/// Every way to tile convolutions and matrix products.
-const TILES: [Tile; 4] =
-    [Tile::Naive, Tile::Workgroup { size: 32 }, Tile::Workgroup { size: 64 }, Tile::Registers];
+/// A way to compute convolutions and matrix products.
+#[derive(Clone, Copy, Debug)]
+pub struct Tiling {
+    pub tile: Tile,
+    /// Of the convolutions that it is for; the others are computed directly.
+    pub algorithm: Algorithm,
+}
+
+const fn tiling(tile: Tile, algorithm: Algorithm) -> Tiling {
+    Tiling { tile, algorithm }
+}
+
+/// Every way: first the tilings, then another algorithm for convolutions.
+const TILINGS: [Tiling; 6] = [
+    tiling(Tile::Naive, Algorithm::Direct),
+    tiling(Tile::Workgroup { size: 32 }, Algorithm::Direct),
+    tiling(Tile::Workgroup { size: 64 }, Algorithm::Direct),
+    tiling(Tile::Registers, Algorithm::Direct),
+    tiling(Tile::Workgroup { size: 32 }, Algorithm::Winograd),
+    tiling(Tile::Registers, Algorithm::Winograd),
+];
 
 /// The device, with the tiling that this adapter gets by default.
 pub fn gpu() -> &'static GpuContext {
@@ -33,9 +51,16 @@ pub fn gpu() -> &'static GpuContext {
     })
 }
 
-/// The same device for every tiling; kernels are compiled once.
-pub fn tilings() -> impl Iterator<Item = (Tile, &'static GpuContext)> {
-    static TILINGS: OnceLock<[GpuContext; TILES.len()]> = OnceLock::new();
-    let contexts = TILINGS.get_or_init(|| TILES.map(|tile| gpu().with_tile(tile)));
-    TILES.into_iter().zip(contexts)
+/// The same device for every tiling, convolutions computed directly; kernels are compiled once.
+pub fn tilings() -> impl Iterator<Item = (Tiling, &'static GpuContext)> {
+    methods().filter(|(tiling, _)| tiling.algorithm == Algorithm::Direct)
+}
+
+/// The same device for every tiling and every algorithm for convolutions.
+pub fn methods() -> impl Iterator<Item = (Tiling, &'static GpuContext)> {
+    static CONTEXTS: OnceLock<[GpuContext; TILINGS.len()]> = OnceLock::new();
+    let contexts = CONTEXTS.get_or_init(|| {
+        TILINGS.map(|tiling| gpu().with_tile(tiling.tile).with_methods(Methods::Fixed(tiling.algorithm)))
+    });
+    TILINGS.into_iter().zip(contexts)
 }

@@ -33,4 +33,5 @@ mod self_test;
 mod shaders;
 mod steps;
 mod train;
+mod tuning;
 mod twins;

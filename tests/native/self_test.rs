@@ -10,7 +10,7 @@ use ddpm::sampler::{self, Method};
 use ddpm::self_test::{STEPS, SelfTest};
 
 use super::compare::max_abs;
-use super::gpu::{block_on, gpu, tilings};
+use super::gpu::{block_on, gpu, methods};
 use super::reference::Twin;
 
 /// f32's rounding of the answers, and no more.
@@ -73,7 +73,7 @@ fn the_known_answers_are_the_twins() {
 
 #[test]
 fn this_adapter_passes_under_every_tiling() {
-    for (tile, gpu) in tilings() {
+    for (tile, gpu) in methods() {
         for test in all() {
             block_on(test.run(gpu)).unwrap_or_else(|e| panic!("{tile:?}, {test:?}: {e}"));
         }

@@ -8,6 +8,7 @@ use ddpm::gpu::GpuContext;
 use ddpm::sampler::{self, Frames, Sampler, SamplerOptions};
 
 use crate::progress::Progress;
+use crate::tuning::tuned;
 use crate::work::advise;
 
 /// Pictures in a batch where nobody says how many.
@@ -59,11 +60,14 @@ impl Batches<'_> {
             steps: 0,
             chain_time: Duration::ZERO,
         };
+        // A guided chain evaluates each picture twice.
+        let copies = if self.options.conditioning.guidance.is_some() { 2 } else { 1 };
+        let gpu = tuned(self.gpu, &self.checkpoint.unet, drawn.batch * copies)?;
         let mut progress = None;
         let mut max_frames = self.max_frames;
         let mut done = 0;
         while done < count {
-            let mut sampler = self.sampler(done, &mut drawn.batch)?;
+            let mut sampler = self.sampler(&gpu, done, &mut drawn.batch)?;
             begin(&mut sampler, done)?;
             let before = sampler.steps_done();
             let steps = sampler.steps_total() - before;
@@ -103,7 +107,7 @@ impl Batches<'_> {
 
     /// The sampler of the batch after `done` pictures. Where nobody asked for `batch` and it does not fit the adapter,
     /// it is halved.
-    fn sampler(&self, done: u32, batch: &mut u32) -> Result<Sampler> {
+    fn sampler(&self, gpu: &GpuContext, done: u32, batch: &mut u32) -> Result<Sampler> {
         // Noise that is shared is that of the first picture of all.
         let noise_of = if self.options.shared_noise { 0 } else { done };
         loop {
@@ -112,7 +116,7 @@ impl Batches<'_> {
                 first_sample: self.options.first_sample + noise_of,
                 ..self.options.clone()
             };
-            match Sampler::new(self.gpu, self.checkpoint, &options) {
+            match Sampler::new(gpu, self.checkpoint, &options) {
                 Err(error) if error.kind() == ErrorKind::Limits && self.batch.is_none() && *batch > 1 => {
                     *batch = batch.div_ceil(2);
                 }

@@ -95,11 +95,28 @@ fn describe_adapter(text: &mut String, adapter: &AdapterSummary) {
         .collect();
     let none = "none of timestamps, f16 and subgroups".to_owned();
     line(text, "features", &if offered.is_empty() { none } else { offered.join(", ") });
+    if adapter.features.contains(wgpu::Features::SUBGROUP) {
+        let [least, most] = adapter.subgroup_sizes;
+        let size = if least == most { least.to_string() } else { format!("{least} to {most}") };
+        line(text, "subgroups", &format!("of {size} invocations"));
+    }
+    line(text, "matrices", &matrices(adapter));
     let tile = match crate::gpu(Some(&adapter.name)) {
         Ok(gpu) => tile(gpu.tile()),
         Err(error) => error.to_string(),
     };
     line(text, "tile", &tile);
+}
+
+/// The cooperative matrices that the adapter offers.
+fn matrices(adapter: &AdapterSummary) -> String {
+    let named = |scalar: wgpu::CooperativeScalarType| format!("{scalar:?}").to_lowercase();
+    let offered = adapter.cooperative_matrices.iter().map(|matrix| {
+        let wgpu::CooperativeMatrixProperties { m_size, n_size, k_size, ab_type, cr_type, .. } = matrix;
+        format!("{m_size} x {n_size} x {k_size} of {}, sums in {}", named(*ab_type), named(*cr_type))
+    });
+    let offered: Vec<String> = offered.collect();
+    if offered.is_empty() { "no cooperative ones".to_owned() } else { offered.join("; ") }
 }
 
 fn tile(tile: Tile) -> String {

@@ -28,6 +28,7 @@ mod shell;
 mod tensors;
 mod times;
 mod train;
+mod tuning;
 mod work;
 
 use std::io::Write;
@@ -46,7 +47,10 @@ use ddpm::error::Error;
     after_help = "Examples:\n  \
         ddpm info\n  \
         ddpm sample --model fashion-mnist.safetensors --sampler ddim --steps 50 --out grid.png\n\n\
-        Each verb's --help has an example of its own."
+        Each verb's --help has an example of its own.\n\n\
+        Environment:\n  \
+        DDPM_TUNING=on|off|auto  Measure which kernels are the fastest, once an adapter, and keep it in the user's \
+        cache; auto does on GPUs"
 )]
 struct Cli {
     #[command(subcommand)]

@@ -5,6 +5,8 @@
 //! - d_weight: a product over all output pixels, split where too few workgroups would run.
 //! - d_bias and the added embedding's gradient: sums of d_out over pixels. The residual's is d_out itself.
 
+#[cfg(not(target_arch = "wasm32"))]
+use super::winograd;
 use super::{Conv2d, Convolution, LayerWeights, blocks, texel_tile_quads, weight_quads};
 use crate::error::Result;
 use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Shader, Texels, Tile, params, wgsl};
@@ -291,6 +293,23 @@ fn record_sums(b: &mut Backward<'_, '_, '_>, op: &graph::Conv2d, bias: &Block, d
     sum.record(&mut b.r.rec, &bias.label, &partials, &gradient)
 }
 
+/// Weights that were turned round, as the kernels of the gradient's method read them.
+fn turned_weights(
+    b: &mut Backward<'_, '_, '_>,
+    label: &str,
+    transposed: Buffer,
+    sizes: &Conv2d,
+) -> Result<LayerWeights> {
+    #[cfg(not(target_arch = "wasm32"))]
+    if winograd::is_chosen(b.r.rec.gpu, sizes) {
+        return winograd::changing_weights(b.r, label, &transposed, sizes);
+    }
+    Ok(match texels(b, &transposed, TexelScratch::Weights)? {
+        Some(texels) => LayerWeights::Texels(texels),
+        None => LayerWeights::Buffer(transposed),
+    })
+}
+
 /// One source's gradient.
 fn record_input(
     b: &mut Backward<'_, '_, '_>,
@@ -318,11 +337,6 @@ fn record_input(
     let label = graph.layer_name(&op.layers[0]);
     let key = KernelKey::new(&TRANSPOSE_WEIGHTS, "transpose_weights");
     b.r.rec.dispatch_items(label, key, &transposition, &[(&values).into(), (&transposed).into()], blocks)?;
-    let turned = match texels(b, &transposed, TexelScratch::Weights)? {
-        Some(texels) => LayerWeights::Texels(texels),
-        None => LayerWeights::Buffer(transposed),
-    };
-
     let scale = if op.upsample { 2 } else { 1 };
     let (height, width) = (x.height * scale, x.width * scale);
     let (d_x, add) = b.gradient_to(source)?;
@@ -349,7 +363,7 @@ fn record_input(
         label,
         sizes,
         sources: vec![d_out.clone()],
-        weights: turned,
+        weights: turned_weights(b, label, transposed, &sizes)?,
         bias: None,
         embedding: None,
         residual: None,

@@ -4,16 +4,26 @@
 //! gradient has kernels of its own.
 
 mod gradient;
+#[cfg(not(target_arch = "wasm32"))]
+mod winograd;
 
 pub(super) use gradient::record_backward;
 pub use gradient::{
     CONV2D_WEIGHT_GRADIENT, CONV2D_WEIGHT_GRADIENT_NAIVE, CONV2D_WEIGHT_GRADIENT_TEXEL, TRANSPOSE_WEIGHTS,
 };
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use winograd::{
+    WINOGRAD_INPUT, WINOGRAD_INPUT_TEXEL, WINOGRAD_OUTPUT, WINOGRAD_OUTPUT_TEXEL, WINOGRAD_PRODUCT,
+    WINOGRAD_PRODUCT_TEXEL, WINOGRAD_WEIGHTS,
+};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use winograd::{scratch_words, shapes};
+
 use super::block::Block;
 use super::recording::Recording;
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Shader, Texels, Tile, params, wgsl};
+use crate::gpu::{Arg, Binding, Buffer, GpuContext, KernelKey, Params, Shader, Texels, Tile, params, wgsl};
 use crate::graph::{self, Graph};
 
 params! {
@@ -194,14 +204,12 @@ pub(super) fn blocks(graph: &Graph, op: &graph::Conv2d, tile: Tile) -> [Block; 2
 
 pub(super) fn record(r: &mut Recording<'_, '_>, op: &graph::Conv2d) -> Result<()> {
     let [weights, bias] = blocks(r.graph, op, r.rec.gpu.tile());
+    let sizes = sizes(r.graph, r.batch, op);
     let convolution = Convolution {
         label: r.graph.layer_name(&op.layers[0]),
-        sizes: sizes(r, op),
         sources: op.x.iter().map(|&id| r.activation(id)).collect(),
-        weights: match r.rec.gpu.tile() {
-            Tile::Registers => LayerWeights::Texels(r.block_texels(&weights)?),
-            _ => LayerWeights::Buffer(r.block(&weights)?),
-        },
+        weights: layer_weights(r, &weights, &sizes)?,
+        sizes,
         bias: Some(r.block(&bias)?),
         embedding: op.add_embedding.map(|segment| r.activation(segment.tensor)),
         residual: op.residual.map(|id| r.activation(id)),
@@ -210,21 +218,33 @@ pub(super) fn record(r: &mut Recording<'_, '_>, op: &graph::Conv2d) -> Result<()
     convolution.record(r)
 }
 
-fn sizes(r: &Recording<'_, '_>, op: &graph::Conv2d) -> Conv2d {
-    let (x, out) = (r.graph.tensor(op.x[0]), r.graph.tensor(op.out));
+/// A layer's weights as the kernels of its method read them.
+fn layer_weights(r: &mut Recording<'_, '_>, block: &Block, sizes: &Conv2d) -> Result<LayerWeights> {
+    #[cfg(not(target_arch = "wasm32"))]
+    if winograd::is_chosen(r.rec.gpu, sizes) {
+        return winograd::layer_weights(r, block, sizes);
+    }
+    Ok(match r.rec.gpu.tile() {
+        Tile::Registers => LayerWeights::Texels(r.block_texels(block)?),
+        _ => LayerWeights::Buffer(r.block(block)?),
+    })
+}
+
+fn sizes(graph: &Graph, samples: u32, op: &graph::Conv2d) -> Conv2d {
+    let (x, out) = (graph.tensor(op.x[0]), graph.tensor(op.out));
     let embedding = op.add_embedding.map(|segment| {
-        let tensor = r.graph.tensor(segment.tensor);
+        let tensor = graph.tensor(segment.tensor);
         (tensor.quads(), tensor.quads_before(segment.segment_ix))
     });
     Conv2d {
-        rows: r.batch * out.pixels(),
+        rows: samples * out.pixels(),
         out_height: out.height,
         out_width: out.width,
         out_quads: out.quads(),
         in_height: x.height,
         in_width: x.width,
         a_quads: x.quads(),
-        b_quads: op.x.get(1).map_or(0, |&id| r.graph.tensor(id).quads()),
+        b_quads: op.x.get(1).map_or(0, |&id| graph.tensor(id).quads()),
         kernel: op.kernel,
         stride: op.stride,
         padding: op.padding,
@@ -238,6 +258,18 @@ fn sizes(r: &Recording<'_, '_>, op: &graph::Conv2d) -> Conv2d {
         pad0: 0,
         pad1: 0,
     }
+}
+
+/// The tiling of a convolution of these sizes that is computed directly.
+#[cfg(not(target_arch = "wasm32"))]
+fn tile(gpu: &GpuContext, sizes: &Conv2d) -> Tile {
+    gpu.method(&winograd::shape(sizes)).tile
+}
+
+/// The tiling of every convolution: a page measures none.
+#[cfg(target_arch = "wasm32")]
+fn tile(gpu: &GpuContext, _: &Conv2d) -> Tile {
+    gpu.tile()
 }
 
 /// One convolution with its operands, forward or as a gradient.
@@ -260,7 +292,12 @@ enum LayerWeights {
 
 impl Convolution<'_> {
     fn record(&self, r: &mut Recording<'_, '_>) -> Result<()> {
-        let key = kernel(r.rec.gpu.tile(), self.sizes.out_quads);
+        #[cfg(not(target_arch = "wasm32"))]
+        if winograd::is_chosen(r.rec.gpu, &self.sizes) {
+            return winograd::record(self, r);
+        }
+        let tile = tile(r.rec.gpu, &self.sizes);
+        let key = kernel(tile, self.sizes.out_quads);
         match &self.weights {
             LayerWeights::Buffer(weights) => {
                 let b = self.sources.get(1).unwrap_or(&self.sources[0]);
@@ -268,7 +305,7 @@ impl Convolution<'_> {
                 let args =
                     [&self.sources[0], b, weights, bias, embedding, residual, &self.out].map(Arg::from);
                 let Conv2d { rows, out_quads, .. } = self.sizes;
-                match r.rec.gpu.tile() {
+                match tile {
                     Tile::Workgroup { size } => {
                         let groups = [rows.div_ceil(size), (out_quads * 4).div_ceil(size), 1];
                         r.rec.dispatch(self.label, key, &self.sizes, &args, groups)

@@ -10,6 +10,8 @@ mod neighbours;
 mod pictures;
 mod sample;
 mod train;
+#[cfg(unix)]
+mod tuning;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -42,6 +44,8 @@ impl Scratch {
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ddpm"));
         command.current_dir(&self.0).args(line.split_whitespace());
+        // What was measured between two runs would tell in their last bits.
+        command.env("DDPM_TUNING", "off");
         if let (Ok(adapter), false) = (std::env::var("DDPM_ADAPTER"), line.contains("--adapter")) {
             command.args(["--adapter", &adapter]);
         }
@@ -142,6 +146,7 @@ fn info_tells_of_adapters_and_models() {
         graph.flops().to_string(),
         "storage binding".to_owned(),
         "tile".to_owned(),
+        "matrices".to_owned(),
         "T = 1000".to_owned(),
         "at batch 1".to_owned(),
         "at batch 16 measured on".to_owned(),

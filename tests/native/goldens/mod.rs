@@ -14,7 +14,7 @@ use ddpm::ops::Network;
 
 use super::compare::{assert_fails, assert_max_abs};
 use super::fixtures::{Fixture, Tensor, path};
-use super::gpu::{block_on, gpu, tilings};
+use super::gpu::{block_on, gpu, methods};
 use super::reference::Twin;
 
 /// max |Δ| of a whole network in f32.
@@ -83,7 +83,7 @@ fn the_gpu_follows_diffusers_in_every_tiling() {
             check(&golden, gpu(), golden.name);
             continue;
         }
-        for (tile, gpu) in tilings() {
+        for (tile, gpu) in methods() {
             check(&golden, gpu, &format!("{}, {tile:?}", golden.name));
         }
     }

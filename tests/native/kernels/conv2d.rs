@@ -4,6 +4,7 @@ use ddpm::graph::{self, Op, Segment};
 use ddpm::rng::{Stream, word_block};
 
 use super::{Builder, Case};
+use crate::gpu::methods;
 
 /// A convolution; by default 3 × 3 on 5 × 7 pixels, 8 channels in and out.
 #[derive(Clone, Debug)]
@@ -87,7 +88,7 @@ impl Conv {
         let out = b.tensor(self.out_size(), &segments);
         conv = graph::Conv2d { x, layers, add_embedding, residual, out, ..conv };
         b.push(Op::Conv2d(conv));
-        Case::new(format!("{self:?}"), b.finish(out), self.batch).check();
+        Case::new(format!("{self:?}"), b.finish(out), self.batch).check_in(methods());
     }
 }
 

@@ -15,7 +15,9 @@ mod softmax;
 mod timestep_embedding;
 pub mod training_loss;
 
-use ddpm::gpu::{GpuContext, Tile};
+use std::fmt::Debug;
+
+use ddpm::gpu::GpuContext;
 use ddpm::graph::{Graph, Tensor};
 use ddpm::ops::Network;
 
@@ -69,7 +71,7 @@ impl Case {
         self.check_in(tilings());
     }
 
-    fn check_in<'a>(&self, tilings: impl IntoIterator<Item = (Tile, &'a GpuContext)>) {
+    fn check_in<'a>(&self, tilings: impl IntoIterator<Item = (impl Debug, &'a GpuContext)>) {
         let want = Twin::new(&self.graph, &self.parameters).predict(
             &self.x,
             &self.timesteps,

@@ -23,7 +23,7 @@ fn record(preset: Preset, shape: [u32; 3], micro_batch: Option<u32>, budget: u64
     let checkpoint = untrained(preset.network(shape));
     let graph = unet::describe(&checkpoint.unet, checkpoint.unet.sample_size).expect("a graph");
     let gpu = gpu().with_tile(gpu().tile());
-    let estimate = MemoryEstimate::new(&graph, gpu.tile());
+    let estimate = MemoryEstimate::new(&graph, &gpu);
     let training = preset.training();
     let chosen = {
         let limits = gpu.device().limits();

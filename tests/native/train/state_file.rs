@@ -1,11 +1,43 @@
 //! A state in a file: the same again, and never a damaged one.
 
+use ddpm::gpu::{Algorithm, ConvShape, Method, Methods, Tile};
 use ddpm::train::{SavedState, StateOrigin, Trainer};
 
 use super::{Data, short, small_unet, untrained};
 use crate::gpu::{block_on, gpu};
 use crate::refusal::assert_refused;
 use crate::scratch::Scratch;
+
+/// One that the rule gives to Winograd's algorithm on adapters that compute on the CPU.
+const SHAPE: ConvShape = ConvShape {
+    samples: 2,
+    height: 8,
+    width: 8,
+    in_quads: 8,
+    out_quads: 8,
+    kernel: 3,
+    stride: 1,
+    upsample: 0,
+};
+const DIRECT: Method = Method { algorithm: Algorithm::Direct, tile: Tile::Registers };
+
+#[test]
+fn a_run_that_goes_on_has_the_methods_that_it_had() {
+    let gpu = gpu().with_tile(Tile::Registers);
+    let winograd = Method { algorithm: Algorithm::Winograd, tile: Tile::Registers };
+    assert_eq!(gpu.method(&SHAPE), winograd, "the rule");
+    let origin = |methods| StateOrigin {
+        config: String::new(),
+        pictures: 1,
+        adapter: String::new(),
+        tile: String::new(),
+        methods,
+    };
+    assert_eq!(origin(vec![(SHAPE, DIRECT)]).methods_on(&gpu).method(&SHAPE), DIRECT);
+    assert_eq!(origin(vec![(SHAPE, winograd)]).methods_on(&gpu).method(&SHAPE), winograd);
+    let earlier = origin(Vec::new()).methods_on(&gpu.with_methods(Methods::Fixed(Algorithm::Winograd)));
+    assert_eq!(earlier.method(&SHAPE), DIRECT, "all were computed directly before there was a choice");
+}
 
 #[test]
 fn a_state_is_read_as_it_was_written_and_a_damaged_one_is_refused() {
@@ -25,6 +57,7 @@ fn a_state_is_read_as_it_was_written_and_a_damaged_one_is_refused() {
             pictures: 8,
             adapter: "an adapter".to_owned(),
             tile: "Naive".to_owned(),
+            methods: vec![(SHAPE, DIRECT)],
         },
     };
     saved.write(&path, trainer.graph()).expect("written");

@@ -8,7 +8,7 @@ use ddpm::train::{StepLoss, TrainBatch, TrainState, Trainer};
 
 use super::super::compare::{assert_fails, relative_l2};
 use super::super::fixtures::{self, Fixture};
-use super::super::gpu::{block_on, tilings};
+use super::super::gpu::{block_on, methods};
 
 const KNOWN: &str = "train/trajectory/trajectory.safetensors";
 const START: &str = "train/trajectory/diffusion_pytorch_model.safetensors";
@@ -81,7 +81,7 @@ pub fn assert_moved_alike(
 fn twenty_steps_of_adam_in_every_tiling() {
     let fixture = trajectory();
     let (losses, norms) = (fixture.f64("losses").data, fixture.f64("grad_norms").data);
-    for ((tile, gpu), micro_batch) in tilings().zip([BATCH, BATCH, BATCH, BATCH / 4]) {
+    for ((tile, gpu), micro_batch) in methods().zip([BATCH, BATCH, BATCH, BATCH / 4, BATCH, BATCH / 2]) {
         let name = format!("{tile:?} by {micro_batch}");
         let (found, state) = run(gpu, &spec(0.0, micro_batch));
         let column = |of: fn(&StepLoss) -> f32| found.iter().map(|s| f64::from(of(s))).collect::<Vec<_>>();

@@ -18,6 +18,7 @@ use ddpm::eval::{BoundTable, Strata};
 use ddpm::schedule::Schedule;
 use ddpm::spec::VarianceType;
 
+use crate::tuning::tuned;
 use crate::{Failure, Outcome, interrupt, model, pictures};
 use folder::EvalFolder;
 use progress::Evaluation;
@@ -183,6 +184,7 @@ fn bound(args: &Args, model: &Path, source: &Source, adapter: Option<&str>) -> O
         folder.prepare(&state)?;
         interrupt::listen("eval")?;
     }
+    let gpu = tuned(&gpu, &checkpoint.unet, state.batch)?;
     let evaluation = Evaluation {
         gpu: &gpu,
         checkpoint: &checkpoint,

@@ -16,6 +16,7 @@ use ddpm::dataset::{Dataset, Loader};
 use ddpm::error::{Error, Result};
 use ddpm::gpu::GpuContext;
 use ddpm::graph::{Graph, unet};
+use ddpm::ops::tuning::chosen_methods;
 use ddpm::train::{MemoryEstimate, RunConfig, SavedState, StateOrigin, Trainer};
 
 pub use args::Args;
@@ -25,6 +26,7 @@ use request::Request;
 use session::{End, Session};
 
 use crate::shell::{quoted, quoted_path};
+use crate::tuning::tuned;
 use crate::work::advise;
 use crate::{Outcome, interrupt, pictures};
 
@@ -41,20 +43,27 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     let graph = unet::describe(&config.network, config.network.sample_size)?;
 
     let gpu = crate::gpu(adapter)?;
-    let estimate = MemoryEstimate::new(&graph, gpu.tile());
+    let estimate = MemoryEstimate::new(&graph, &gpu);
     if config.training.micro_batch == 0 {
         config.training.micro_batch = micro_batch(&config, &estimate, &gpu, args.training.memory)?;
     }
-    let origin = StateOrigin {
+    let mut origin = StateOrigin {
         config: config.to_toml()?,
         pictures: dataset.num_pictures(),
         adapter: gpu.adapter().name.clone(),
         tile: format!("{:?}", gpu.tile()),
+        methods: Vec::new(),
     };
     let state = match &saved {
         Some(saved) => read_state(&folder, &graph, (saved, &config), &origin, args.force)?,
         None => None,
     };
+    let micro_batch = config.training.micro_batch;
+    let gpu = match &state {
+        Some(saved) => saved.origin.methods_on(&gpu),
+        None => tuned(&gpu, &config.network, micro_batch)?,
+    };
+    origin.methods = chosen_methods(&gpu, &graph, micro_batch);
     let (checkpoint, said) = start::checkpoint(&config, &graph, &dataset, init.as_ref())?;
     notes.extend(said);
     let mut trainer = trainer(&gpu, &checkpoint, &config)?;

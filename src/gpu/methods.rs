@@ -1,0 +1,119 @@
+//! How each convolution is computed: by what was chosen for all of them, by what was measured, or by a rule from its shape.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::context::Tile;
+
+/// What the time of a convolution depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ConvShape {
+    /// Batch size.
+    pub samples: u32,
+    /// Output height.
+    pub height: u32,
+    /// Output width.
+    pub width: u32,
+    /// Channels of all sources / 4.
+    pub in_quads: u32,
+    /// Output channels / 4.
+    pub out_quads: u32,
+    /// 1 or 3.
+    pub kernel: u32,
+    /// 1 or 2.
+    pub stride: u32,
+    /// 1 if the input is read upsampled by 2; 2 if zeros are read between its pixels.
+    pub upsample: u32,
+}
+
+impl ConvShape {
+    /// Whether Winograd's algorithm is for it: 3 × 3 weights and every pixel.
+    pub fn allows_winograd(&self) -> bool {
+        self.kernel == 3 && self.stride == 1 && self.upsample < 2
+    }
+
+    /// The methods that can compute it under `tile`, the plainest first.
+    pub fn methods(&self, tile: Tile) -> Vec<Method> {
+        let tiles = match tile {
+            Tile::Workgroup { .. } => vec![Tile::Workgroup { size: 32 }, Tile::Workgroup { size: 64 }],
+            _ => vec![tile],
+        };
+        let algorithms = match tile {
+            Tile::Naive => &[Algorithm::Direct][..],
+            _ if self.allows_winograd() => &[Algorithm::Direct, Algorithm::Winograd],
+            _ => &[Algorithm::Direct],
+        };
+        let methods = algorithms
+            .iter()
+            .flat_map(|&algorithm| tiles.iter().map(move |&tile| Method { algorithm, tile }));
+        methods.collect()
+    }
+
+    /// Two for each multiply-add of a direct convolution.
+    pub fn flops(&self) -> u64 {
+        let products =
+            u64::from(self.in_quads * 4 * self.kernel * self.kernel) * u64::from(self.out_quads * 4);
+        2 * products * u64::from(self.samples * self.height) * u64::from(self.width)
+    }
+}
+
+/// A way to compute a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Method {
+    /// What is computed.
+    pub algorithm: Algorithm,
+    /// By which kernels; of the context's kind.
+    pub tile: Tile,
+}
+
+/// What a [`Method`] computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Algorithm {
+    /// An implicit matrix product: `shaders/conv2d*.wgsl`.
+    Direct,
+    /// Winograd's, which has fewer multiplications: `shaders/winograd_*.wgsl`.
+    Winograd,
+}
+
+/// How a context chooses a [`Method`] for a [`ConvShape`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Methods {
+    /// By a rule from the shape.
+    #[default]
+    Rule,
+    /// This algorithm wherever it can be.
+    Fixed(Algorithm),
+    /// These; shapes that are not among them go by the rule.
+    Chosen(Arc<[(ConvShape, Method)]>),
+}
+
+impl Methods {
+    /// The method for `shape` under `tile`.
+    pub fn of(&self, shape: &ConvShape, tile: Tile) -> Method {
+        let can_be = |method: &Method| shape.methods(tile).contains(method);
+        let wanted = match self {
+            Self::Rule => None,
+            Self::Fixed(algorithm) => Some(Method { algorithm: *algorithm, tile }),
+            Self::Chosen(chosen) => {
+                chosen.iter().find(|(known, _)| known == shape).map(|(_, method)| *method)
+            }
+        };
+        match wanted {
+            Some(method) if can_be(&method) => method,
+            Some(_) => Method { algorithm: Algorithm::Direct, tile },
+            None => Method { algorithm: rule(shape, tile), tile },
+        }
+    }
+}
+
+/// On CPU adapters Winograd's algorithm is the faster where its matrix products outweigh what it moves to and fro; on GPUs
+/// that is to be measured.
+fn rule(shape: &ConvShape, tile: Tile) -> Algorithm {
+    let few = shape.in_quads < 4 || shape.out_quads < 4;
+    match tile {
+        Tile::Registers if shape.allows_winograd() && !few => Algorithm::Winograd,
+        _ => Algorithm::Direct,
+    }
+}
