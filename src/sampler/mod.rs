@@ -222,9 +222,9 @@ impl Sampler {
         self.step_timesteps.get(steps_done as usize).copied()
     }
 
-    /// Dispatches of one step.
-    pub fn dispatches_per_step(&self) -> usize {
-        self.step_plan.dispatches()
+    /// One step's list of dispatches.
+    pub fn plan(&self) -> &Plan {
+        &self.step_plan
     }
 
     /// Height, width and channels of a picture.
