@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
+use ddpm::checkpoint::folder;
 use ddpm::gpu::{KernelKey, Plan, Recorder, StepTime};
-use ddpm::ops::normals;
+use ddpm::ops::{SHADERS, advance};
 use ddpm::sampler::{Sampler, SamplerOptions};
-use pollster::block_on;
 
-use crate::fixtures::reference;
-use crate::gpu::gpu;
+use super::fixtures::path;
+use super::gpu::{block_on, gpu};
 
 fn profile(plan: &Plan) -> Vec<StepTime> {
     block_on(plan.profile(gpu())).expect("a profile").expect("timestamps: every adapter that tests run on has them")
@@ -17,7 +17,8 @@ fn profile(plan: &Plan) -> Vec<StepTime> {
 #[test]
 fn a_profile_names_and_times_every_step_of_a_plan() {
     let options = SamplerOptions { count: 1, ..SamplerOptions::default() };
-    let sampler = Sampler::new(gpu(), &reference(), &options).expect("a chain");
+    let reference = folder::load(path("checkpoints/fashion-mnist-reference")).expect("the reference checkpoint");
+    let sampler = Sampler::new(gpu(), &reference, &options).expect("a chain");
     let begin = Instant::now();
     let steps = profile(sampler.plan());
     let wall = begin.elapsed().as_secs_f64();
@@ -26,7 +27,7 @@ fn a_profile_names_and_times_every_step_of_a_plan() {
     assert_eq!(dispatches, sampler.plan().labels().collect::<Vec<_>>());
     let total: f64 = steps.iter().map(|step| step.seconds).sum();
     assert!(0.0 < total && total < wall, "{total} s of GPU time within {wall} s");
-    let advance = KernelKey::new(&ddpm::ops::advance::ADVANCE, "advance").name();
+    let advance = KernelKey::new(&advance::ADVANCE, "advance").name();
     assert!(steps.iter().any(|step| step.kernel == advance), "no {advance}");
 }
 
@@ -51,8 +52,8 @@ fn twice_the_work_takes_longer() {
 
 #[test]
 fn a_kernels_name_tells_its_consts() {
-    let key = KernelKey::new(&normals::NORMALS, "normals");
-    assert_eq!(key.name(), "normals::normals");
-    let tiled = ddpm::ops::matmul::kernel(ddpm::gpu::Tile::Workgroup { size: 32 }, ddpm::ops::matmul::Product::Nt);
-    assert!(tiled.name().starts_with("matmul::"), "{}", tiled.name());
+    assert_eq!(KernelKey::new(&advance::ADVANCE, "advance").name(), "advance::advance");
+    let shader = *SHADERS.iter().find(|shader| shader.name == "conv2d").expect("conv2d");
+    let key = KernelKey { shader, entry_point: "conv2d", consts: [64, 0] };
+    assert_eq!(key.name(), "conv2d::conv2d TILE=64");
 }
