@@ -13,6 +13,8 @@ use crate::report::{Table, percent};
 
 /// A chain is as long as so many runs of a step's own benchmark.
 const RUNS_A_CHAIN: u32 = 4;
+/// And has two readings of the clock a submission.
+const MOST_STEPS: u32 = Timestamps::MOST / 2;
 
 /// One batch size.
 #[derive(Serialize)]
@@ -27,9 +29,9 @@ pub struct Row {
     encoding_seconds: Runs,
     /// From the first command to the last result, a step.
     wall_seconds: Runs,
-    /// By the GPU's own clock, a step; without timestamps there is none.
+    /// In which the GPU worked, by its own clock, a step; without timestamps there is none.
     gpu_seconds: Option<Runs>,
-    /// gpu / wall, of a chain played and the same submissions timed right after it.
+    /// Their share of the seconds from the GPU's first command to its last, by the same clock.
     busy: Option<Runs>,
 }
 
@@ -38,72 +40,69 @@ pub fn row(gpu: &GpuContext, network: &Network, batch: u32) -> Result<Row> {
     let options = SamplerOptions { count: batch, ..SamplerOptions::default() };
     let mut chain = Sampler::new(gpu, &network.checkpoint, &options)?;
     play(&mut chain, 1)?;
-    let (steps, runs) = sizes(play(&mut chain, 1)?.0);
-    let steps = (steps * RUNS_A_CHAIN).min(chain.steps_total());
-
-    let (mut wall, mut encoding, mut on_gpu, mut longest) = (Vec::new(), Vec::new(), Vec::new(), 0);
-    for _ in 0..runs {
-        let (seconds, submissions) = play(&mut chain, steps)?;
-        wall.push(seconds / f64::from(steps));
-        longest = longest.max(submissions.iter().copied().max().unwrap_or(0));
-        let (host, clock) = timed(&mut chain, &submissions)?;
-        encoding.push(host / f64::from(steps));
-        on_gpu.extend(clock.map(|seconds| seconds / f64::from(steps)));
-    }
-    let busy: Vec<f64> = on_gpu.iter().zip(&wall).map(|(gpu, wall)| gpu / wall).collect();
-    let some = |runs: Vec<f64>| (!runs.is_empty()).then(|| Runs::new(runs));
+    let (steps, runs) = sizes(play(&mut chain, 1)?.wall);
+    let steps = (steps * RUNS_A_CHAIN).min(MOST_STEPS).min(chain.steps_total());
+    let played = (0..runs).map(|_| play(&mut chain, steps)).collect::<Result<Vec<_>>>()?;
+    let of = |value: fn(&Played) -> f64| Runs::new(played.iter().map(value).collect());
+    let clocked: Option<Vec<[f64; 2]>> = played.iter().map(|played| played.gpu).collect();
+    let clock = |ix: usize| clocked.as_ref().map(|all| Runs::new(all.iter().map(|pair| pair[ix]).collect()));
     Ok(Row {
         network: network.name,
         batch,
         steps,
         dispatches_a_step: chain.plan().dispatches(),
-        steps_a_submission: longest,
-        encoding_seconds: Runs::new(encoding),
-        wall_seconds: Runs::new(wall),
-        gpu_seconds: some(on_gpu),
-        busy: some(busy),
+        steps_a_submission: played.iter().map(|played| played.longest).max().unwrap_or(0),
+        encoding_seconds: of(|played| played.encoding),
+        wall_seconds: of(|played| played.wall),
+        gpu_seconds: clock(0),
+        busy: clock(1),
     })
 }
 
-/// Plays `steps` steps from x_T; the seconds, and the steps of each submission.
-fn play(chain: &mut Sampler, steps: u32) -> Result<(f64, Vec<u32>)> {
-    chain.restart(1);
-    chain.gpu().wait();
-    let (mut submissions, mut done) = (Vec::new(), 0);
-    let begin = Instant::now();
-    sampler::run_until(chain, steps, None, |steps_done| {
-        submissions.push(steps_done - done);
-        done = steps_done;
-    })?;
-    Ok((begin.elapsed().as_secs_f64(), submissions))
+/// A chain that was played; seconds are a step's.
+struct Played {
+    wall: f64,
+    encoding: f64,
+    /// Steps of its longest submission.
+    longest: u32,
+    /// Seconds in which the GPU worked, and their share of those from its first command to its last.
+    gpu: Option<[f64; 2]>,
 }
 
-/// The same submissions, each between two readings of the GPU's clock: the host's seconds of encoding, and the GPU's.
-fn timed(chain: &mut Sampler, submissions: &[u32]) -> Result<(f64, Option<f64>)> {
-    let gpu = chain.gpu().clone();
+/// Plays `steps` steps from x_T, each submission between two readings of the GPU's clock.
+fn play(chain: &mut Sampler, steps: u32) -> Result<Played> {
     chain.restart(1);
-    let (mut host, mut on_gpu) = (0.0, Some(0.0));
-    let clock = Timestamps::new(&gpu, 2)?;
-    for &steps in submissions {
-        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        if let Some(clock) = &clock {
-            clock.write(&mut encoder, 0);
-        }
-        let begin = Instant::now();
-        (0..steps).for_each(|_| chain.step(&mut encoder));
-        host += begin.elapsed().as_secs_f64();
-        if let Some(clock) = &clock {
-            clock.write(&mut encoder, 1);
-            clock.resolve(&mut encoder);
-        }
-        gpu.queue().submit([encoder.finish()]);
-        on_gpu = match &clock {
-            Some(clock) => on_gpu.zip(pollster::block_on(clock.read(&gpu))?.first()).map(|(sum, s)| sum + s),
-            None => None,
-        };
-    }
+    let gpu = chain.gpu().clone();
     gpu.wait();
-    Ok((host, on_gpu))
+    let clock = Timestamps::new(&gpu, 2 * steps)?;
+    let (mut encoding, mut longest, mut readings) = (0.0, 0, 0);
+    let mut read = |encoder: &mut wgpu::CommandEncoder| {
+        if let Some(clock) = &clock {
+            clock.write(encoder, readings);
+            readings += 1;
+        }
+    };
+    let encode = |chain: &mut Sampler, encoder: &mut wgpu::CommandEncoder, steps: u32| {
+        read(encoder);
+        let begin = Instant::now();
+        (0..steps).for_each(|_| chain.step(encoder));
+        encoding += begin.elapsed().as_secs_f64();
+        read(encoder);
+        longest = longest.max(steps);
+    };
+    let begin = Instant::now();
+    sampler::run_encoded(chain, steps, encode, |_| ())?;
+    let wall = begin.elapsed().as_secs_f64();
+    let gpu = match &clock {
+        Some(clock) => {
+            let spans = pollster::block_on(clock.read(&gpu, readings))?;
+            let working: f64 = spans.iter().step_by(2).sum();
+            Some([working / f64::from(steps), working / spans.iter().sum::<f64>()])
+        }
+        None => None,
+    };
+    let steps = f64::from(steps);
+    Ok(Played { wall: wall / steps, encoding: encoding / steps, longest, gpu })
 }
 
 pub fn table(rows: &[Row]) -> Table {
@@ -111,9 +110,7 @@ pub fn table(rows: &[Row]) -> Table {
     let row = |row: &Row| {
         let busy = row.busy.as_ref().map_or_else(
             || "no timestamps".to_owned(),
-            |busy| {
-                format!("{} ({} to {})", percent(busy.median), percent(busy.least), percent(busy.most))
-            },
+            |busy| format!("{} ({} to {})", percent(busy.median), percent(busy.least), percent(busy.most)),
         );
         vec![
             row.network.to_owned(),

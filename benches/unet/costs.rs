@@ -70,16 +70,16 @@ impl<'a> Costs<'a> {
         let (inputs, output) = (op.map(|op| self.bytes(&op.inputs())), op.map(|op| self.bytes(&[op.out()])));
         let parameters = 4.0 * self.graph.num_parameters() as f64;
         let bytes = match step.kernel.as_str() {
-            "linear::linear"
+            "linear"
             | "linear_gradient::linear_weight_gradient"
             | "linear_gradient::linear_input_gradient" => return Some(Work::Flop(self.flop(op?))),
             "group_norm::stats" => inputs?,
             "group_norm::apply" | "group_norm_gradient::sums" => inputs? + output?,
             "group_norm_gradient::input" => 2.0 * inputs? + output?,
-            "softmax::softmax" => 2.0 * self.scores(op?)?,
+            "softmax" => 2.0 * self.scores(op?)?,
             "softmax::softmax_backward" => 3.0 * self.scores(op?)?,
             // Gradients, moments, average and values; all but the gradients are written too.
-            "adam::adam" => 9.0 * parameters,
+            "adam" => 9.0 * parameters,
             "gradient_norm::squares" => parameters,
             _ => return None,
         };
@@ -105,11 +105,10 @@ impl<'a> Costs<'a> {
 }
 
 fn product(kernel: &str) -> Option<Product> {
-    let shader = kernel.split("::").next()?;
-    match shader {
-        _ if shader.starts_with("conv2d_weight_gradient") => Some(Product::WeightGradient),
-        _ if shader.starts_with("conv2d") => Some(Product::Convolution),
-        _ if shader.starts_with("matmul") => Some(Product::Attention),
-        _ => None,
-    }
+    const STEMS: [(&str, Product); 3] = [
+        ("conv2d_weight_gradient", Product::WeightGradient),
+        ("conv2d", Product::Convolution),
+        ("matmul", Product::Attention),
+    ];
+    STEMS.iter().find(|(stem, _)| kernel.starts_with(stem)).map(|(_, product)| *product)
 }

@@ -17,7 +17,9 @@ use crate::roof::Roofs;
 /// Times a plan is played; each of its steps counts with its median.
 const PLAYED: usize = 5;
 /// The kernel after which a training step's backward pass begins.
-const LOSS: &str = "training_loss::training_loss";
+const LOSS: &str = "training_loss";
+/// A table has no line for less of a step.
+const SMALL: f64 = 0.005;
 
 /// All dispatches of one kernel in one pass.
 #[derive(Default, Serialize)]
@@ -86,7 +88,13 @@ fn grouped(
     let passes =
         [("forward", 0..backward.start), ("backward", backward.clone()), ("", backward.end..steps.len())];
     for (pass, range) in passes {
-        let pass = if backward.is_empty() { "" } else if pass.is_empty() { "update" } else { pass };
+        let pass = if backward.is_empty() {
+            ""
+        } else if pass.is_empty() {
+            "update"
+        } else {
+            pass
+        };
         let steps = &steps[range];
         for (step, work) in steps.iter().zip(costs.work(steps, pass == "backward")) {
             let row = rows.entry((pass, step.kernel.clone())).or_default();
@@ -118,9 +126,22 @@ pub fn table(network: &Network, batch: u32, rows: &[Row], roofs: &Roofs) -> Tabl
         let time = format!("{:.2}", row.seconds * 1e3);
         vec![pass, row.kernel.clone(), row.dispatches.to_string(), time, percent(row.share), speed, share]
     };
+    let small = |plan: &str| {
+        let rows = rows.iter().filter(|row| row.plan == plan && row.share < SMALL);
+        let (count, time, share) =
+            rows.fold((0, 0.0, 0.0), |(n, time, share), row| (n + 1, time + row.seconds, share + row.share));
+        let cells = [plan.to_owned(), format!("{count} others"), String::new()];
+        let numbers = [format!("{:.2}", time * 1e3), percent(share), String::new(), String::new()];
+        cells.into_iter().chain(numbers).collect()
+    };
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    for plan in ["sampling", "training"] {
+        lines.extend(rows.iter().filter(|row| row.plan == plan && row.share >= SMALL).map(row));
+        lines.push(small(plan));
+    }
     Table {
         title: format!("Kernels, {}, {batch} pictures, by the GPU's clock", network.name),
         head: &["step", "kernel", "dispatches", "ms", "of the step", "speed", "of the roof"],
-        rows: rows.iter().map(row).collect(),
+        rows: lines,
     }
 }

@@ -28,7 +28,10 @@ const CHAIN_BATCHES: [u32; 2] = [1, BATCH];
 
 /// Measures the kernels, the networks and the chain on this machine's adapter.
 #[derive(Parser)]
-#[command(name = "./build.sh bench", after_help = "Example: ./build.sh bench --parts chain,steps --step-seconds 20")]
+#[command(
+    name = "./build.sh bench",
+    after_help = "Example: ./build.sh bench --parts chain,steps --step-seconds 20"
+)]
 struct Options {
     /// What to measure beside the adapter's roofs; without, all of it
     #[arg(long, value_enum, value_delimiter = ',')]

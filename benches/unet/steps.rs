@@ -116,7 +116,14 @@ pub fn table(network: &Network, work: Work, rows: &[Row], roofs: &Roofs) -> Tabl
     let row = |row: &Row| {
         let Some(seconds) = &row.seconds else {
             let words = format!("left out: about {:.0} s", row.expected);
-            return vec![row.batch.to_string(), words, String::new(), String::new(), String::new(), String::new()];
+            return vec![
+                row.batch.to_string(),
+                words,
+                String::new(),
+                String::new(),
+                String::new(),
+                String::new(),
+            ];
         };
         let speed = row.gflop / seconds.median;
         vec![
@@ -131,7 +138,14 @@ pub fn table(network: &Network, work: Work, rows: &[Row], roofs: &Roofs) -> Tabl
     let gflop = work.passes() * network.gflop(1);
     Table {
         title: format!("A step of {}, {}: {gflop:.3} GFLOP a picture", work.name(), network.name),
-        head: &["pictures", "seconds", "pictures/s", "GFLOP/s", "of the multiply-adds", "of the matrix product"],
+        head: &[
+            "pictures",
+            "seconds",
+            "pictures/s",
+            "GFLOP/s",
+            "of the multiply-adds",
+            "of the matrix product",
+        ],
         rows: rows.iter().map(row).collect(),
     }
 }

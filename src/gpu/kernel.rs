@@ -98,11 +98,13 @@ impl KernelKey {
         Self { shader, entry_point, consts: [0; 2] }
     }
 
-    /// `shader::entry_point` and the consts that are set.
+    /// `shader::entry_point`, or once where they are the same, and the consts that are set.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn name(&self) -> String {
+        let (shader, entry_point) = (self.shader.name, self.entry_point);
+        let name = if shader == entry_point { shader.to_owned() } else { format!("{shader}::{entry_point}") };
         let consts = self.shader.consts.iter().zip(self.consts).map(|((name, _), n)| format!(" {name}={n}"));
-        format!("{}::{}{}", self.shader.name, self.entry_point, consts.collect::<String>())
+        name + &consts.collect::<String>()
     }
 
     fn identity(&self) -> (&'static str, &'static str, [u32; 2]) {

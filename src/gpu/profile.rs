@@ -27,17 +27,16 @@ impl Plan {
     pub async fn profile(&self, gpu: &GpuContext) -> Result<Option<Vec<StepTime>>> {
         let mut times = Vec::with_capacity(self.steps.len());
         for steps in self.steps.chunks(Timestamps::MOST as usize - 1) {
-            let Some(timestamps) = Timestamps::new(gpu, steps.len() as u32 + 1)? else { return Ok(None) };
-            let mut encoder =
-                gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let readings = steps.len() as u32 + 1;
+            let Some(timestamps) = Timestamps::new(gpu, readings)? else { return Ok(None) };
+            let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
             timestamps.write(&mut encoder, 0);
             for (step, ix) in steps.iter().zip(1..) {
                 Plan { steps: vec![step.clone()] }.encode(gpu, &mut encoder);
                 timestamps.write(&mut encoder, ix);
             }
-            timestamps.resolve(&mut encoder);
             gpu.queue().submit([encoder.finish()]);
-            let seconds = timestamps.read(gpu).await?;
+            let seconds = timestamps.read(gpu, readings).await?;
             times.extend(steps.iter().zip(seconds).map(|(step, seconds)| {
                 let (kernel, label, bytes) = step.describe();
                 StepTime { kernel, label: label.to_owned(), bytes, seconds }

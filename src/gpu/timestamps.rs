@@ -9,7 +9,6 @@ pub struct Timestamps {
     set: wgpu::QuerySet,
     resolved: wgpu::Buffer,
     words: Buffer,
-    count: u32,
 }
 
 impl Timestamps {
@@ -36,7 +35,7 @@ impl Timestamps {
             usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
             mapped_at_creation: false,
         });
-        Ok(Some(Self { set, resolved, words, count }))
+        Ok(Some(Self { set, resolved, words }))
     }
 
     /// Encodes reading `ix`: when all commands before are done.
@@ -44,18 +43,18 @@ impl Timestamps {
         encoder.write_timestamp(&self.set, ix);
     }
 
-    /// Encodes what makes the readings readable; all of them must have been written.
-    pub fn resolve(&self, encoder: &mut wgpu::CommandEncoder) {
-        encoder.resolve_query_set(&self.set, 0..self.count, &self.resolved, 0);
-        encoder.copy_buffer_to_buffer(&self.resolved, 0, self.words.raw(), 0, u64::from(self.count) * 8);
-    }
-
-    /// The seconds between each reading and the next. Awaits the device: not for the loop.
+    /// The seconds between each reading and the next, of the first `count`, which must have been submitted. Awaits the device:
+    /// not for the loop.
     ///
     /// # Errors
     /// If the device is lost.
-    pub async fn read(&self, gpu: &GpuContext) -> Result<Vec<f64>> {
-        let ticks: Vec<u64> = gpu.read_range(&self.words, 0, u64::from(self.count) * 8).await?;
+    pub async fn read(&self, gpu: &GpuContext, count: u32) -> Result<Vec<f64>> {
+        let bytes = u64::from(count) * 8;
+        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.resolve_query_set(&self.set, 0..count, &self.resolved, 0);
+        encoder.copy_buffer_to_buffer(&self.resolved, 0, self.words.raw(), 0, bytes);
+        gpu.queue().submit([encoder.finish()]);
+        let ticks: Vec<u64> = gpu.read_range(&self.words, 0, bytes).await?;
         let tick = f64::from(gpu.queue().get_timestamp_period()) * 1e-9;
         // A clock that is not exactly the same for two commands may seem to go back.
         Ok(ticks.windows(2).map(|pair| pair[1].saturating_sub(pair[0]) as f64 * tick).collect())

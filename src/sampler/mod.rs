@@ -15,7 +15,7 @@ pub use frames::Frames;
 pub use guide::GuideBuffers;
 pub use options::{Conditioning, Method, SamplerOptions};
 #[cfg(not(target_arch = "wasm32"))]
-pub use run::{run, run_until};
+pub use run::{run, run_encoded, run_until};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};

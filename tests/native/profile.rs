@@ -11,13 +11,16 @@ use super::fixtures::path;
 use super::gpu::{block_on, gpu};
 
 fn profile(plan: &Plan) -> Vec<StepTime> {
-    block_on(plan.profile(gpu())).expect("a profile").expect("timestamps: every adapter that tests run on has them")
+    block_on(plan.profile(gpu()))
+        .expect("a profile")
+        .expect("timestamps: every adapter that tests run on has them")
 }
 
 #[test]
 fn a_profile_names_and_times_every_step_of_a_plan() {
     let options = SamplerOptions { count: 1, ..SamplerOptions::default() };
-    let reference = folder::load(path("checkpoints/fashion-mnist-reference")).expect("the reference checkpoint");
+    let reference =
+        folder::load(path("checkpoints/fashion-mnist-reference")).expect("the reference checkpoint");
     let sampler = Sampler::new(gpu(), &reference, &options).expect("a chain");
     let begin = Instant::now();
     let steps = profile(sampler.plan());
@@ -52,8 +55,8 @@ fn twice_the_work_takes_longer() {
 
 #[test]
 fn a_kernels_name_tells_its_consts() {
-    assert_eq!(KernelKey::new(&advance::ADVANCE, "advance").name(), "advance::advance");
+    assert_eq!(KernelKey::new(&advance::ADVANCE, "advance").name(), "advance");
     let shader = *SHADERS.iter().find(|shader| shader.name == "conv2d").expect("conv2d");
     let key = KernelKey { shader, entry_point: "conv2d", consts: [64, 0] };
-    assert_eq!(key.name(), "conv2d::conv2d TILE=64");
+    assert_eq!(key.name(), "conv2d TILE=64");
 }

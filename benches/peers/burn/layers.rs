@@ -63,8 +63,12 @@ impl Layer {
     }
 
     fn tensor(&self, graph: &mut Graph, name: &str) -> TensorId {
-        let tensor =
-            Tensor { name: name.to_owned(), height: self.side, width: self.side, segments: vec![self.channels] };
+        let tensor = Tensor {
+            name: name.to_owned(),
+            height: self.side,
+            width: self.side,
+            segments: vec![self.channels],
+        };
         graph.tensors.push(tensor);
         TensorId(graph.tensors.len() - 1)
     }
@@ -76,7 +80,13 @@ impl Layer {
         Affine { weight: ParamId(first), bias: ParamId(first + 1) }
     }
 
-    fn convolution(&self, graph: &mut Graph, name: &str, x: TensorId, residual: Option<TensorId>) -> TensorId {
+    fn convolution(
+        &self,
+        graph: &mut Graph,
+        name: &str,
+        x: TensorId,
+        residual: Option<TensorId>,
+    ) -> TensorId {
         let channels = self.channels as usize;
         let layer = self.affine(graph, name, vec![channels, channels, 3, 3]);
         let out = self.tensor(graph, name);

@@ -75,9 +75,11 @@ fn measure(options: &Options) -> Result<()> {
     let report = serde_json::json!({
         "adapter": gpu.adapter().name, "driver": gpu.adapter().driver, "burn": locked("burn"), "load": load(), "rows": rows,
     });
-    let written = options.json.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
-        std::fs::write(&options.json, format!("{report:#}\n"))
-    });
+    let written = options
+        .json
+        .parent()
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| std::fs::write(&options.json, format!("{report:#}\n")));
     written.map_err(|error| Error::input(format!("{}: {error}", options.json.display())))?;
     println!("\nload {} at the end; {} has every run", load(), options.json.display());
     Ok(())
@@ -152,7 +154,8 @@ fn difference(a: &[f32], b: &[f32]) -> f64 {
     if a.len() != b.len() || a.is_empty() {
         return f64::INFINITY;
     }
-    let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+    let norm =
+        |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
     norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) / norm(&mut a.iter().copied())
 }
 

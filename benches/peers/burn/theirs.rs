@@ -100,9 +100,8 @@ fn parts(device: &Device, layer: &Layer, weights: &Weights, x: Tensor<4>) -> Res
     }
     let mut norms = Vec::new();
     for name in norm_names {
-        let mut norm = GroupNormConfig::new(GROUPS as usize, channels)
-            .with_epsilon(f64::from(EPSILON))
-            .init(device);
+        let mut norm =
+            GroupNormConfig::new(GROUPS as usize, channels).with_epsilon(f64::from(EPSILON)).init(device);
         norm.gamma = Some(vector(format!("{name}.weight"))?);
         norm.beta = Some(vector(format!("{name}.bias"))?);
         norms.push(norm);

@@ -43,7 +43,13 @@ pub fn peak(gpu: &GpuContext) -> Result<Roof> {
     let gflop = 2.0 * 8.0 * f64::from(ITERATIONS) * f64::from(INVOCATIONS) / 1e9;
     let way = |entry_point: &'static str| {
         let mut rec = Recorder::new(gpu);
-        rec.dispatch_items("roof", KernelKey::new(&FMA, entry_point), &params, &[(&out).into()], INVOCATIONS)?;
+        rec.dispatch_items(
+            "roof",
+            KernelKey::new(&FMA, entry_point),
+            &params,
+            &[(&out).into()],
+            INVOCATIONS,
+        )?;
         Ok(speed(gpu, &rec.finish(), gflop, entry_point))
     };
     Ok(faster(way("fused")?, way("separate")?))

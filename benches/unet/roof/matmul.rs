@@ -31,7 +31,12 @@ pub fn peak(gpu: &GpuContext) -> Result<Roof> {
 }
 
 fn graph() -> Graph {
-    let tensor = |name: &str| Tensor { name: name.to_owned(), height: PIXELS, width: PIXELS, segments: vec![CHANNELS] };
+    let tensor = |name: &str| Tensor {
+        name: name.to_owned(),
+        height: PIXELS,
+        width: PIXELS,
+        segments: vec![CHANNELS],
+    };
     let param = |name: &str, shape: &[u32]| Param {
         name: name.to_owned(),
         shape: shape.iter().map(|&n| n as usize).collect(),
@@ -49,7 +54,10 @@ fn graph() -> Graph {
     };
     Graph {
         tensors: vec![tensor("x"), tensor("out")],
-        params: vec![param("product.weight", &[CHANNELS, CHANNELS, 1, 1]), param("product.bias", &[CHANNELS])],
+        params: vec![
+            param("product.weight", &[CHANNELS, CHANNELS, 1, 1]),
+            param("product.bias", &[CHANNELS]),
+        ],
         ops: vec![Op::Conv2d(conv)],
         x: Some(TensorId(0)),
         output: Some(TensorId(1)),
