@@ -1,6 +1,6 @@
 //! PyTorch on the same U-Net, where it is installed (`benches/pytorch.py`), in turns with ours.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
@@ -91,19 +91,13 @@ impl Script {
             .args(BATCHES)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| format!("{python} does not run ({error})"))?;
         let (input, output) = child.stdin.take().zip(child.stdout.take()).expect("both are piped");
         let mut script = Self { child, input, output: BufReader::new(output), first: None };
         script.first = script.line().map_err(|error| error.to_string())?;
         if script.first.is_none() {
-            let mut words = String::new();
-            if let Some(mut stderr) = script.child.stderr.take() {
-                // What cannot be read is not said.
-                let _ = stderr.read_to_string(&mut words);
-            }
-            return Err(words.trim().to_owned());
+            return Err("no measurement; what it has to say is above".to_owned());
         }
         Ok(script)
     }
