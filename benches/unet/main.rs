@@ -29,7 +29,7 @@ const CHAIN_BATCHES: [u32; 2] = [1, BATCH];
 /// Measures the kernels, the networks and the chain on this machine's adapter.
 #[derive(Parser)]
 #[command(
-    name = "./build.sh bench",
+    bin_name = "./build.sh bench",
     after_help = "Example: ./build.sh bench --parts chain,steps --step-seconds 20"
 )]
 struct Options {
