@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The one script: ./build.sh serve [PORT] | test | web | check | bench. Each sets up what it needs; safe to run twice.
+# The one script: ./build.sh serve [PORT] | test | web | check | bench [OPTIONS]. Each sets up what it needs; safe to run twice.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -274,7 +274,7 @@ check() {
 
 bench() {
   need_rust
-  cargo bench
+  cargo bench --bench unet -- "$@"
 }
 
 case "${1:-}" in
@@ -282,6 +282,6 @@ case "${1:-}" in
   test) run_tests ;;
   web) web ;;
   check) check ;;
-  bench) bench ;;
-  *) die "which of: serve [PORT], test, web, check, bench?" ;;
+  bench) bench "${@:2}" ;;
+  *) die "which of: serve [PORT], test, web, check, bench [OPTIONS]?" ;;
 esac

@@ -1,9 +1,11 @@
 """Seconds a training step and an evaluation of a diffusers U-Net take in PyTorch: what `./build.sh bench` compares with.
 
-    python3 benches/pytorch.py FOLDER --batch 1 16 [--what train predict] [--device cuda] [--bf16]
+    python3 benches/pytorch.py FOLDER --batch 1 16 [--what train predict] [--device cuda] [--bf16] [--turns]
 
 FOLDER is a diffusers pipeline, or a bare UNet2DModel. Prints one line of JSON a measurement, the median of several runs
-of about a second each. Without torch or diffusers it says so and exits with status 3.
+of about a second each. Without torch or diffusers it says so and exits with status 3. With --turns another program may take
+its turn between two runs: a line `run` on the standard input is answered by the seconds of a run, `next` by the next
+measurement.
 
 `predict` is the U-Net alone, as one step of sampling needs it. `train` is all that a step does once its pictures are on
 the device: timesteps and noise drawn, x_t, forward, mean squared error, backward, the gradients' norm clipped to 1, Adam
@@ -11,6 +13,7 @@ the device: timesteps and noise drawn, x_t, forward, mean squared error, backwar
 """
 
 import argparse
+import itertools
 import json
 import sys
 import time
@@ -85,8 +88,8 @@ def train_step(model, batch, device):
     return step
 
 
-def seconds_a_step(step, device):
-    """The median of RUNS runs."""
+def runs(step, device):
+    """Seconds a step of one run after the other, without end."""
 
     def run(steps):
         begin = time.perf_counter()
@@ -98,7 +101,17 @@ def seconds_a_step(step, device):
 
     run(3)
     steps = max(1, round(RUN_SECONDS / run(3)))
-    return median(run(steps) for _ in range(RUNS))
+    while True:
+        yield run(steps)
+
+
+def take_turns(measured, facts):
+    """Answers the other program until it wants the next measurement."""
+    print(json.dumps(facts), flush=True)
+    for line in sys.stdin:
+        if line.strip() == "next":
+            return
+        print(json.dumps({"seconds": next(measured)}), flush=True)
 
 
 def main():
@@ -107,6 +120,7 @@ def main():
     parser.add_argument("--batch", type=int, nargs="+", default=[16], help="pictures a step")
     parser.add_argument("--what", nargs="+", choices=["train", "predict"], default=["train", "predict"])
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--turns", action="store_true", help="runs when the standard input says so")
     parser.add_argument("--bf16", action="store_true", help="bf16 autocast")
     args = parser.parse_args()
     if not args.folder.is_dir():
@@ -122,18 +136,21 @@ def main():
         for batch in args.batch:
             model = load(args.folder, device)
             step = {"train": train_step, "predict": predict_step}[what](model, batch, device)
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=args.bf16):
-                seconds = seconds_a_step(step, device)
-            measurement = {
+            facts = {
                 "peer": f"pytorch {torch.__version__}",
                 "device": name,
                 "precision": "bf16" if args.bf16 else "f32",
                 "what": what,
                 "batch": batch,
-                "seconds": round(seconds, 6),
-                "images_per_second": round(batch / seconds, 2),
             }
-            print(json.dumps(measurement), flush=True)
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=args.bf16):
+                measured = runs(step, device)
+                if args.turns:
+                    take_turns(measured, facts)
+                    continue
+                seconds = median(itertools.islice(measured, RUNS))
+            speed = {"seconds": round(seconds, 6), "images_per_second": round(batch / seconds, 2)}
+            print(json.dumps(facts | speed), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,50 +1,127 @@
-//! `./build.sh bench`: this adapter's roof, the reference U-Net's step of sampling and of training, and PyTorch beside it
-//! where it is. Medians of several runs, with their spread; FLOPs counted as direct convolutions, as `ddpm info` does.
+//! `./build.sh bench`: what this adapter can do, and what each kernel, a U-Net's step, a training step and a whole chain make
+//! of it; and PyTorch beside them where it is. Medians of several runs, with their spread; FLOPs counted as direct
+//! convolutions, as `ddpm info` does.
 //!
 //! `DDPM_ADAPTER` chooses the adapter, `PYTHON` the Python that may have torch and diffusers.
 
+mod chain;
+mod costs;
+mod kernels;
+mod machine;
 mod measure;
+mod networks;
 mod pytorch;
+mod report;
 mod roof;
-mod sampling;
-mod training;
+mod steps;
 
-use ddpm::checkpoint::folder;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use ddpm::error::{Error, Result};
 use ddpm::gpu::GpuContext;
-use ddpm::graph::unet;
+use serde::Serialize;
 
-/// A diffusers folder, so that PyTorch reads the same.
-const MODEL: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/checkpoints/fashion-mnist-reference");
+/// Pictures with which kernels are measured, and chains.
+const BATCH: u32 = 16;
+const CHAIN_BATCHES: [u32; 2] = [1, BATCH];
+
+/// Measures the kernels, the networks and the chain on this machine's adapter.
+#[derive(Parser)]
+#[command(
+    bin_name = "./build.sh bench",
+    after_help = "Example: ./build.sh bench --parts chain,steps --step-seconds 20"
+)]
+struct Options {
+    /// What to measure beside the adapter's roofs; without, all of it
+    #[arg(long, value_enum, value_delimiter = ',')]
+    parts: Vec<Part>,
+    /// Leave out batches of which one step would take longer
+    #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
+    step_seconds: f64,
+    /// Where the numbers go as JSON
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench/unet.json"), value_name = "FILE")]
+    json: PathBuf,
+    /// What `cargo bench` adds
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Every kernel of a step of sampling and of training
+    Kernels,
+    /// Steps of sampling and of training at several batch sizes, for two networks
+    Steps,
+    /// Whole chains: the GPU's time against the clock on the wall
+    Chain,
+    /// PyTorch on the same network
+    Pytorch,
+}
+
+#[derive(Serialize)]
+struct Report {
+    machine: machine::Machine,
+    load_after: Option<f64>,
+    roofs: roof::Roofs,
+    kernels: Vec<kernels::Row>,
+    steps: Vec<steps::Row>,
+    chains: Vec<chain::Row>,
+    pytorch: Vec<pytorch::Row>,
+}
 
 fn main() {
+    let options = Options::parse();
+    if let Err(error) = measure(&options) {
+        eprintln!("bench: {error}");
+        std::process::exit(1);
+    }
+}
+
+fn measure(options: &Options) -> Result<()> {
+    let wanted = |part| options.parts.is_empty() || options.parts.contains(&part);
     let adapter = std::env::var("DDPM_ADAPTER").ok();
-    let gpu = pollster::block_on(GpuContext::request(adapter.as_deref())).expect("an adapter");
-    let checkpoint = folder::load(MODEL).expect("the reference model");
-    let graph = unet::describe(&checkpoint.unet, checkpoint.unet.sample_size).expect("a U-Net");
-    let gflop = graph.flops() as f64 / 1e9;
-    println!("adapter: {} ({}), {:?}", gpu.adapter().name, gpu.adapter().driver, gpu.tile());
-    println!("model: {} parameters, {gflop:.3} GFLOP a picture and step\n", graph.num_parameters());
+    let gpu = pollster::block_on(GpuContext::request(adapter.as_deref()))?;
+    let machine = machine::Machine::of(&gpu);
+    println!("{}\n", machine.words());
 
-    let roof = roof::matmul(&gpu);
-    println!(
-        "roof: {:.2} GFLOP/s, {} of a 512 x 512 matrix with {} rows\n",
-        roof.gflops,
-        roof.tile,
-        roof::ROWS
-    );
+    let roofs = roof::measure(&gpu)?;
+    println!("{}", roofs.table());
+    let reference = networks::reference()?;
 
-    println!(
-        "| sampling, pictures | s a step | spread | GFLOP/s | of the roof | encoding, ms a step | dispatches |"
-    );
-    println!("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-    for batch in [1, 4, 16] {
-        println!("{}", sampling::row(&gpu, &checkpoint, batch, gflop, roof.gflops));
+    let mut kernels = Vec::new();
+    if wanted(Part::Kernels) {
+        kernels = kernels::rows(&gpu, &reference, BATCH)?;
+        println!("{}", kernels::table(&reference, BATCH, &kernels, &roofs));
     }
-    println!("\n| training, pictures | s a step | spread | pictures/s | GFLOP/s | of the roof |");
-    println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
-    for batch in [4, 16] {
-        println!("{}", training::row(&gpu, &checkpoint, batch, gflop, roof.gflops));
+    let mut chains = Vec::new();
+    if wanted(Part::Chain) {
+        for batch in CHAIN_BATCHES {
+            chains.push(chain::row(&gpu, &reference, batch)?);
+        }
+        println!("{}", chain::table(&chains));
     }
-    println!("\n{}", pytorch::table(MODEL, gflop));
+    let mut all_steps = Vec::new();
+    if wanted(Part::Steps) {
+        for network in [&reference, &networks::cifar10()?] {
+            for work in [steps::Work::Sampling, steps::Work::Training] {
+                let rows = steps::rows(&gpu, network, work, options.step_seconds)?;
+                println!("{}", steps::table(network, work, &rows, &roofs));
+                all_steps.extend(rows);
+            }
+        }
+    }
+    let mut pytorch = Vec::new();
+    if wanted(Part::Pytorch) {
+        pytorch = pytorch::rows(&gpu, &reference)?;
+        if !pytorch.is_empty() {
+            println!("{}", pytorch::table(&reference, &pytorch));
+        }
+    }
+    let load_after = machine::load();
+    let report = Report { machine, load_after, roofs, kernels, steps: all_steps, chains, pytorch };
+    report::write(&report, &options.json)
+        .map_err(|error| Error::input(format!("{}: {error}", options.json.display())))?;
+    println!("load {} at the end; {} has every run", load_after.unwrap_or(f64::NAN), options.json.display());
+    Ok(())
 }

@@ -1,21 +1,41 @@
-//! Medians of runs that last long enough.
+//! Runs that last long enough, and what to say of them.
 
 use std::time::Instant;
 
-/// Runs of which the median is taken.
-pub const RUNS: usize = 7;
-/// A run lasts about this long, in seconds.
-const RUN_SECONDS: f64 = 1.0;
+use serde::Serialize;
 
-/// Seconds of one repetition.
-pub struct Seconds {
+/// Runs of which the median is taken, and fewer where they are long.
+const RUNS: usize = 7;
+const FEWEST_RUNS: usize = 3;
+/// A run lasts about this long, in seconds.
+const RUN_SECONDS: f64 = 0.5;
+/// And all of them at most about so long.
+const ALL_SECONDS: f64 = 10.0;
+
+/// Measurements of one thing.
+#[derive(Clone, Debug, Serialize)]
+pub struct Runs {
     pub median: f64,
     pub least: f64,
     pub most: f64,
+    pub runs: Vec<f64>,
 }
 
-/// Repeats `work(n)`, which does something `n` times and waits for it.
-pub fn seconds(mut work: impl FnMut(u32)) -> Seconds {
+impl Runs {
+    pub fn new(runs: Vec<f64>) -> Self {
+        let mut sorted = runs.clone();
+        sorted.sort_by(f64::total_cmp);
+        Self { median: sorted[sorted.len() / 2], least: sorted[0], most: sorted[sorted.len() - 1], runs }
+    }
+
+    /// "median (least to most)".
+    pub fn words(&self, digits: usize) -> String {
+        format!("{:.digits$} ({:.digits$} to {:.digits$})", self.median, self.least, self.most)
+    }
+}
+
+/// Seconds of one repetition of `work(n)`, which does something `n` times and waits for it.
+pub fn seconds(mut work: impl FnMut(u32)) -> Runs {
     let mut time = |n: u32| {
         let begin = Instant::now();
         work(n);
@@ -23,8 +43,13 @@ pub fn seconds(mut work: impl FnMut(u32)) -> Seconds {
     };
     // The first compiles; the second says how many make a run.
     time(1);
-    let n = (RUN_SECONDS / time(1)).clamp(1.0, 1000.0) as u32;
-    let mut runs: Vec<f64> = (0..RUNS).map(|_| time(n)).collect();
-    runs.sort_by(f64::total_cmp);
-    Seconds { median: runs[RUNS / 2], least: runs[0], most: runs[RUNS - 1] }
+    let (repetitions, runs) = sizes(time(1));
+    Runs::new((0..runs).map(|_| time(repetitions)).collect())
+}
+
+/// Repetitions of a run, and runs, of something that takes `seconds`.
+pub fn sizes(seconds: f64) -> (u32, usize) {
+    let repetitions = (RUN_SECONDS / seconds).clamp(1.0, 1000.0).floor();
+    let runs = (ALL_SECONDS / (repetitions * seconds)) as usize;
+    (repetitions as u32, runs.clamp(FEWEST_RUNS, RUNS))
 }

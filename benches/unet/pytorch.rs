@@ -1,29 +1,155 @@
-//! PyTorch on the same U-Net, where it is installed: `benches/pytorch.py`.
+//! PyTorch on the same U-Net, where it is installed (`benches/pytorch.py`), in turns with ours.
 
-use std::process::Command;
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
 
-/// A table of what the script measured, or why it did not.
-pub fn table(model: &str, gflop: f64) -> String {
-    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/pytorch.py");
-    let output = Command::new(&python).args([script, model, "--batch", "1", "4", "16"]).output();
-    let lines = match &output {
-        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout),
-        Ok(output) => return format!("PyTorch: {}", String::from_utf8_lossy(&output.stderr).trim()),
-        Err(error) => return format!("PyTorch: {python} does not run ({error})"),
-    };
-    let rows = lines.lines().filter_map(|line| row(&serde_json::from_str(line).ok()?, gflop));
-    let head = "| peer | device | what | pictures | s a step | pictures/s | GFLOP/s |\n\
-                | --- | --- | --- | ---: | ---: | ---: | ---: |\n";
-    head.to_owned() + &rows.collect::<Vec<_>>().join("\n")
+use ddpm::error::{Error, Result};
+use ddpm::gpu::GpuContext;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::measure::{Runs, sizes};
+use crate::networks::{Network, REFERENCE};
+use crate::report::Table;
+use crate::steps::{self, Work};
+
+const BATCHES: [&str; 3] = ["1", "4", "16"];
+
+/// One batch size, in seconds a step.
+#[derive(Serialize)]
+pub struct Row {
+    peer: String,
+    device: String,
+    work: Work,
+    batch: u32,
+    ours: Runs,
+    pytorch: Runs,
+    /// ours / PyTorch, run by run.
+    ratio: Runs,
 }
 
-fn row(measured: &serde_json::Value, gflop: f64) -> Option<String> {
-    let (peer, device) = (measured["peer"].as_str()?, measured["device"].as_str()?);
-    let (what, batch) = (measured["what"].as_str()?, measured["batch"].as_u64()?);
-    let seconds = measured["seconds"].as_f64()?;
-    let passes = if what == "train" { 3.0 } else { 1.0 };
-    let pictures = batch as f64 / seconds;
-    let gflops = passes * gflop * pictures;
-    Some(format!("| {peer} | {device} | {what} | {batch} | {seconds:.4} | {pictures:.1} | {gflops:.1} |"))
+/// All measurements; none where PyTorch is missing, which is said.
+pub fn rows(gpu: &GpuContext, network: &Network) -> Result<Vec<Row>> {
+    let mut script = match Script::start() {
+        Ok(script) => script,
+        Err(words) => {
+            println!("PyTorch: {words}\n");
+            return Ok(Vec::new());
+        }
+    };
+    let broken = |error: io::Error| Error::input(format!("benches/pytorch.py: {error}"));
+    let mut rows = Vec::new();
+    while let Some(facts) = script.line().map_err(broken)? {
+        let work = if facts["what"] == "train" { Work::Training } else { Work::Sampling };
+        let batch = facts["batch"].as_u64().unwrap_or(1) as u32;
+        let mut ours = steps::steps(gpu, network, work, batch)?;
+        let mut time = |n: u32| {
+            let begin = Instant::now();
+            ours(n);
+            begin.elapsed().as_secs_f64() / f64::from(n)
+        };
+        time(1);
+        let (repetitions, runs) = sizes(time(1));
+        let (mut times, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..runs {
+            times.push(time(repetitions));
+            theirs.push(script.run().map_err(broken)?);
+        }
+        script.say("next").map_err(broken)?;
+        let ratio = times.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect();
+        let text = |key: &str| facts[key].as_str().unwrap_or_default().to_owned();
+        rows.push(Row {
+            peer: text("peer"),
+            device: text("device"),
+            work,
+            batch,
+            ours: Runs::new(times),
+            pytorch: Runs::new(theirs),
+            ratio: Runs::new(ratio),
+        });
+    }
+    gpu.check()?;
+    Ok(rows)
+}
+
+/// The script, which runs when it is told to.
+struct Script {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    first: Option<Value>,
+}
+
+impl Script {
+    /// The script with its first measurement prepared, or why there is none.
+    fn start() -> std::result::Result<Self, String> {
+        let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/pytorch.py");
+        let mut child = Command::new(&python)
+            .args([script, REFERENCE, "--turns", "--batch"])
+            .args(BATCHES)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("{python} does not run ({error})"))?;
+        let (input, output) = child.stdin.take().zip(child.stdout.take()).expect("both are piped");
+        let mut script = Self { child, input, output: BufReader::new(output), first: None };
+        script.first = script.line().map_err(|error| error.to_string())?;
+        if script.first.is_none() {
+            return Err("no measurement; what it has to say is above".to_owned());
+        }
+        Ok(script)
+    }
+
+    /// Its next line; none at its end.
+    fn line(&mut self) -> io::Result<Option<Value>> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        let mut line = String::new();
+        match self.output.read_line(&mut line)? {
+            0 => Ok(None),
+            _ => Ok(Some(serde_json::from_str(&line)?)),
+        }
+    }
+
+    fn say(&mut self, word: &str) -> io::Result<()> {
+        writeln!(self.input, "{word}")?;
+        self.input.flush()
+    }
+
+    /// Seconds a step of one run.
+    fn run(&mut self) -> io::Result<f64> {
+        self.say("run")?;
+        let answer = self.line()?;
+        let seconds = answer.as_ref().and_then(|answer| answer["seconds"].as_f64());
+        seconds.ok_or_else(|| io::Error::other("it ended in the middle of a measurement"))
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        // It has ended already, unless something went wrong.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn table(network: &Network, rows: &[Row]) -> Table {
+    let row = |row: &Row| {
+        vec![
+            row.work.name().to_owned(),
+            row.batch.to_string(),
+            row.ours.words(4),
+            row.pytorch.words(4),
+            row.ratio.words(2),
+        ]
+    };
+    let peer = rows.first().map_or_else(String::new, |row| format!("{} ({})", row.peer, row.device));
+    Table {
+        title: format!("Ours beside {peer}, {}, in turns", network.name),
+        head: &["step", "pictures", "ours, s", "PyTorch, s", "ours / PyTorch"],
+        rows: rows.iter().map(row).collect(),
+    }
 }

@@ -26,6 +26,10 @@ pub enum Tile {
     Registers,
 }
 
+/// What reading the GPU's own clock between commands takes.
+pub(super) const CLOCK: wgpu::Features =
+    wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS);
+
 /// What was made since the context began; none of it may change inside the sampling loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -174,7 +178,7 @@ impl GpuContext {
             limits.max_storage_buffer_binding_size =
                 offered.max_storage_buffer_binding_size.max(limits.max_storage_buffer_binding_size);
             descriptor.required_limits = limits.clone().or_worse_values_from(&offered);
-            descriptor.required_features = adapter.features() & wgpu::Features::TIMESTAMP_QUERY;
+            descriptor.required_features = adapter.features() & CLOCK;
         }
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
             Error::new(ErrorKind::Limits, format!("{}: no device: {e}", adapter.get_info().name))

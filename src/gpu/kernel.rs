@@ -98,6 +98,15 @@ impl KernelKey {
         Self { shader, entry_point, consts: [0; 2] }
     }
 
+    /// `shader::entry_point`, or once where they are the same, and the consts that are set.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn name(&self) -> String {
+        let (shader, entry_point) = (self.shader.name, self.entry_point);
+        let name = if shader == entry_point { shader.to_owned() } else { format!("{shader}::{entry_point}") };
+        let consts = self.shader.consts.iter().zip(self.consts).map(|((name, _), n)| format!(" {name}={n}"));
+        name + &consts.collect::<String>()
+    }
+
     fn identity(&self) -> (&'static str, &'static str, [u32; 2]) {
         (self.shader.name, self.entry_point, self.consts)
     }
@@ -112,6 +121,8 @@ impl PartialEq for KernelKey {
 impl Eq for KernelKey {}
 
 pub(super) struct CompiledKernel {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) key: KernelKey,
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) layout: wgpu::BindGroupLayout,
 }
@@ -276,7 +287,12 @@ impl GpuContext {
             cache: None,
         });
         self.inner.counters.pipelines.fetch_add(1, Relaxed);
-        CompiledKernel { pipeline, layout }
+        CompiledKernel {
+            #[cfg(not(target_arch = "wasm32"))]
+            key,
+            pipeline,
+            layout,
+        }
     }
 }
 

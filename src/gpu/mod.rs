@@ -7,7 +7,11 @@ mod kernel;
 mod methods;
 mod pace;
 mod plan;
+#[cfg(not(target_arch = "wasm32"))]
+mod profile;
 mod readback;
+#[cfg(not(target_arch = "wasm32"))]
+mod timestamps;
 
 pub use buffer::{Buffer, SLICE_WORDS, TEXEL_ROW, Texels};
 pub use context::{AdapterSummary, Counts, GpuContext, Tile};
@@ -16,5 +20,9 @@ pub use kernel::{Binding, KernelKey, Params, ParamsLayout, Shader, assemble};
 pub use methods::{Algorithm, ConvShape, Method, Methods};
 pub use pace::Pace;
 pub use plan::{Arg, Plan, Recorder};
+#[cfg(not(target_arch = "wasm32"))]
+pub use profile::StepTime;
+#[cfg(not(target_arch = "wasm32"))]
+pub use timestamps::Timestamps;
 
 pub(crate) use kernel::{params, wgsl};

@@ -30,7 +30,7 @@ impl<'a> From<&'a Texels> for Arg<'a> {
 }
 
 #[derive(Clone)]
-enum Step {
+pub(super) enum Step {
     Dispatch { label: Arc<str>, kernel: Arc<CompiledKernel>, bind_group: wgpu::BindGroup, groups: [u32; 3] },
     CopyToTexels { from: Buffer, to: Texels },
     Clear(Buffer),
@@ -39,7 +39,19 @@ enum Step {
 /// A fixed list of steps; encoding it makes nothing.
 #[derive(Clone, Default)]
 pub struct Plan {
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Step {
+    /// The kernel or command, the layer or buffer, and the bytes that a copy or clearing reads and writes.
+    pub(super) fn describe(&self) -> (String, &str, Option<u64>) {
+        match self {
+            Step::Dispatch { label, kernel, .. } => (kernel.key.name(), label, None),
+            Step::CopyToTexels { from, .. } => ("copy_to_texels".to_owned(), "", Some(2 * from.bytes())),
+            Step::Clear(buffer) => ("clear".to_owned(), "", Some(buffer.bytes())),
+        }
+    }
 }
 
 /// Records a [`Plan`].

@@ -277,20 +277,22 @@ impl Graph {
     /// Floating-point operations for one sample: two for each multiply-add of a convolution (counted directly,
     /// padding taps included), linear layer or attention product; the rest is small beside them.
     pub fn flops(&self) -> u64 {
+        self.ops.iter().map(|op| self.flops_of(op)).sum()
+    }
+
+    /// One operation's part of [`Self::flops`].
+    pub fn flops_of(&self, op: &Op) -> u64 {
         let rows = |layers: &[Affine]| -> u64 {
             layers.iter().map(|l| self.param(l.weight).shape.iter().map(|&n| n as u64).product::<u64>()).sum()
         };
-        self.ops
-            .iter()
-            .map(|op| match op {
-                Op::Conv2d(conv) => 2 * rows(&conv.layers) * u64::from(self.tensor(conv.out).pixels()),
-                Op::Linear { layers, .. } => 2 * rows(layers),
-                Op::Attention { qkv, heads, head_dim, .. } => {
-                    let tokens = u64::from(self.tensor(*qkv).pixels());
-                    4 * tokens * tokens * u64::from(heads * head_dim)
-                }
-                Op::TimestepEmbedding { .. } | Op::ClassEmbedding { .. } | Op::GroupNorm { .. } => 0,
-            })
-            .sum()
+        match op {
+            Op::Conv2d(conv) => 2 * rows(&conv.layers) * u64::from(self.tensor(conv.out).pixels()),
+            Op::Linear { layers, .. } => 2 * rows(layers),
+            Op::Attention { qkv, heads, head_dim, .. } => {
+                let tokens = u64::from(self.tensor(*qkv).pixels());
+                4 * tokens * tokens * u64::from(heads * head_dim)
+            }
+            Op::TimestepEmbedding { .. } | Op::ClassEmbedding { .. } | Op::GroupNorm { .. } => 0,
+        }
     }
 }

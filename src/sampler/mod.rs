@@ -15,7 +15,7 @@ pub use frames::Frames;
 pub use guide::GuideBuffers;
 pub use options::{Conditioning, Method, SamplerOptions};
 #[cfg(not(target_arch = "wasm32"))]
-pub use run::{run, run_until};
+pub use run::{run, run_encoded, run_until};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
@@ -233,9 +233,9 @@ impl Sampler {
         self.coefficients.iter().take_while(|step| step.t > t).count() as u32
     }
 
-    /// Dispatches of one step.
-    pub fn dispatches_per_step(&self) -> usize {
-        self.step_plan.dispatches()
+    /// One step's list of dispatches.
+    pub fn plan(&self) -> &Plan {
+        &self.step_plan
     }
 
     /// Height, width and channels of a picture.

@@ -24,6 +24,32 @@ pub fn run_until(
     sampler: &mut Sampler,
     steps_done: u32,
     mut frames: Option<&mut Frames>,
+    progress: impl FnMut(u32),
+) -> Result<()> {
+    let encode = |sampler: &mut Sampler, encoder: &mut wgpu::CommandEncoder, steps: u32| {
+        for _ in 0..steps {
+            if sampler.steps_done() == 0
+                && let Some(frames) = frames.as_deref_mut()
+            {
+                frames.keep(sampler, encoder);
+            }
+            sampler.step(encoder);
+            if let Some(frames) = frames.as_deref_mut() {
+                frames.keep(sampler, encoder);
+            }
+        }
+    };
+    run_encoded(sampler, steps_done, encode, progress)
+}
+
+/// As [`run_until`], but `encode` encodes the steps of each submission, so many, and whatever else belongs there.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_encoded(
+    sampler: &mut Sampler,
+    steps_done: u32,
+    mut encode: impl FnMut(&mut Sampler, &mut wgpu::CommandEncoder, u32),
     mut progress: impl FnMut(u32),
 ) -> Result<()> {
     let end = steps_done.min(sampler.steps_total());
@@ -34,16 +60,9 @@ pub fn run_until(
     while sampler.steps_done() < end || in_flight.is_some() {
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let first = sampler.steps_done();
-        for _ in 0..steps_per_submit.min(end.saturating_sub(first)) {
-            if sampler.steps_done() == 0
-                && let Some(frames) = frames.as_deref_mut()
-            {
-                frames.keep(sampler, &mut encoder);
-            }
-            sampler.step(&mut encoder);
-            if let Some(frames) = frames.as_deref_mut() {
-                frames.keep(sampler, &mut encoder);
-            }
+        let due = steps_per_submit.min(end.saturating_sub(first));
+        if due > 0 {
+            encode(sampler, &mut encoder, due);
         }
         let encoded = sampler.steps_done() - first;
         let submitted = (encoded > 0).then(|| gpu.queue().submit([encoder.finish()]));

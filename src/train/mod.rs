@@ -292,6 +292,11 @@ impl Trainer {
         &self.spec
     }
 
+    /// A micro-batch's list of dispatches, and that of the update after a step's last one.
+    pub fn plans(&self) -> [&Plan; 2] {
+        [&self.micro_plan, &self.update_plan]
+    }
+
     /// The network's description.
     pub fn graph(&self) -> &Graph {
         &self.graph

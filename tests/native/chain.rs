@@ -94,7 +94,7 @@ fn nothing_is_made_or_waited_for_inside_the_loop() {
         (after.allocations, after.pipelines, after.bind_groups, after.readbacks),
         (before.allocations, before.pipelines, before.bind_groups, before.readbacks)
     );
-    let per_step = sampler.dispatches_per_step() as u64;
+    let per_step = sampler.plan().dispatches() as u64;
     assert_eq!(after.dispatches - before.dispatches, 8 * per_step);
     block_on(sampler.read_view(0)).expect("a view");
     assert_eq!(gpu.counts().readbacks, before.readbacks + 1, "the counter counts");

@@ -26,6 +26,7 @@ mod large;
 mod layers;
 mod noise;
 mod normality;
+mod profile;
 mod rng;
 mod sampling;
 mod schedule;
