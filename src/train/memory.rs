@@ -39,19 +39,19 @@ impl MemoryEstimate {
         let pictures = 2 * bytes(graph.input());
         let mut per_sample = activations + gradients(graph) + pictures + kept + largest_scores;
         let largest = (0..graph.tensors.len()).map(|ix| bytes(TensorId(ix))).max().unwrap_or(0);
-        let mut fixed = BYTES_PER_PARAMETER * graph.num_parameters();
         let as_texels = gpu.tile() == Tile::Registers;
         if as_texels {
             // An operation's input and its output's gradient as texels.
             per_sample += 2 * largest + 2 * largest_scores;
         }
         #[cfg(not(target_arch = "wasm32"))]
-        {
-            // What products read, and what they write: two buffers, or one and its texels.
-            let [planes, weights] = ops::scratch_words(gpu, graph, 1);
-            per_sample += 2 * 4 * planes;
-            fixed += if as_texels { 2 * 4 * weights } else { 4 * weights };
-        }
+        let [planes, weights] = ops::scratch_words(gpu, graph, 1);
+        #[cfg(target_arch = "wasm32")]
+        let [planes, weights] = [0, 0];
+        // What products read, and what they write: two buffers, or one and its texels.
+        per_sample += 2 * 4 * planes;
+        let fixed = BYTES_PER_PARAMETER * graph.num_parameters()
+            + if as_texels { 2 * 4 * weights } else { 4 * weights };
         Self { fixed, per_sample, largest: largest.max(largest_scores) }
     }
 

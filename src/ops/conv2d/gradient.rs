@@ -294,6 +294,10 @@ fn record_sums(b: &mut Backward<'_, '_, '_>, op: &graph::Conv2d, bias: &Block, d
 }
 
 /// Weights that were turned round, as the kernels of the gradient's method read them.
+#[cfg_attr(
+    target_arch = "wasm32",
+    expect(unused_variables, reason = "a page computes every convolution directly")
+)]
 fn turned_weights(
     b: &mut Backward<'_, '_, '_>,
     label: &str,

@@ -219,6 +219,10 @@ pub(super) fn record(r: &mut Recording<'_, '_>, op: &graph::Conv2d) -> Result<()
 }
 
 /// A layer's weights as the kernels of its method read them.
+#[cfg_attr(
+    target_arch = "wasm32",
+    expect(unused_variables, reason = "a page computes every convolution directly")
+)]
 fn layer_weights(r: &mut Recording<'_, '_>, block: &Block, sizes: &Conv2d) -> Result<LayerWeights> {
     #[cfg(not(target_arch = "wasm32"))]
     if winograd::is_chosen(r.rec.gpu, sizes) {
