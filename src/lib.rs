@@ -58,7 +58,6 @@ pub mod equations {}
 pub mod error;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod eval;
-#[cfg(not(target_arch = "wasm32"))]
 pub mod film;
 pub mod gpu;
 pub mod graph;

@@ -1,7 +1,7 @@
 //! Pictures for people: from `[N, C, H, W]` in [−1, 1] to one 8-bit raster, as a grid.
 //!
 //! One channel is grey and three are RGB; any other number of channels is shown as that many grey pictures side by
-//! side. Not here: files. Whoever has some writes rasters as PNG or, by `film`, as a GIF.
+//! side. Not here: files. Whoever has some writes rasters as PNG or, by [`film`](crate::film), as a GIF.
 
 use crate::error::{Error, Result};
 

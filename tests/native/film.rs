@@ -24,7 +24,7 @@ fn film(rasters: &[Raster]) -> Vec<(u16, Vec<u8>)> {
     for (raster, delay) in rasters.iter().zip(3..) {
         film.push(raster, delay).expect("a frame");
     }
-    decode(&film.finish().expect("bytes"))
+    decode(&film.finish())
 }
 
 fn rgb(width: u32, height: u32, pixel: impl Fn(u32, u32) -> [u8; 3]) -> Raster {

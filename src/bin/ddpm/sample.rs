@@ -186,5 +186,5 @@ fn encode_film(frames: &[Raster]) -> Result<Vec<u8>> {
         film.push(frame, FRAME_TIME)?;
     }
     film.push(last, LAST_FRAME_TIME)?;
-    film.finish()
+    Ok(film.finish())
 }
