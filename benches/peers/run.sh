@@ -32,7 +32,7 @@ web() {
 }
 
 burn() {
-  cargo run --release --locked --manifest-path "$PEERS/Cargo.toml" --target-dir target/peers/cargo -- "$@"
+  cargo run --release --manifest-path "$PEERS/Cargo.toml" --target-dir target/peers/cargo -- "$@"
 }
 
 pytorch() {
