@@ -108,12 +108,14 @@ impl Methods {
     }
 }
 
-/// On CPU adapters Winograd's algorithm is the faster where its matrix products outweigh what it moves to and fro; on GPUs
-/// that is to be measured.
+/// On CPU adapters Winograd's algorithm is the faster where its matrix products outweigh what it moves to and fro, from 16
+/// channels on; beyond 128 by 128 channels its weights, four times as large, would take too much memory. On GPUs that is to be
+/// measured.
 fn rule(shape: &ConvShape, tile: Tile) -> Algorithm {
     let few = shape.in_quads < 4 || shape.out_quads < 4;
+    let many = shape.in_quads * shape.out_quads > 32 * 32;
     match tile {
-        Tile::Registers if shape.allows_winograd() && !few => Algorithm::Winograd,
+        Tile::Registers if shape.allows_winograd() && !few && !many => Algorithm::Winograd,
         _ => Algorithm::Direct,
     }
 }

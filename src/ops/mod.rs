@@ -103,7 +103,8 @@ pub static SHADERS: &[&Shader] = &[
     &conv2d::WINOGRAD_WEIGHTS,
 ];
 
-/// The kernels that [`Network::new`] needs for `graph` under `tile`: to be compiled one at a time before it.
+/// The kernels that [`Network::new`] needs for `graph` under `tile` where convolutions are computed the direct way, as they are
+/// in a page: to be compiled one at a time before it.
 pub fn kernels(graph: &Graph, tile: Tile) -> Vec<KernelKey> {
     let mut keys: Vec<KernelKey> = Vec::new();
     for op in &graph.ops {
