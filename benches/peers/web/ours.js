@@ -9,7 +9,7 @@ export async function open({ batch, model }) {
   const player = new Player(gpu, document.createElement("canvas"), () => {});
   player.load(new Uint8Array(await (await fetch(model)).arrayBuffer()));
   /** x_t, read back. */
-  const state = () => (player.values ? player.values("x_t") : player.state());
+  const state = () => player.values("x_t");
   const start = (steps) => player.start({ count: batch, sampler: "ddim", steps, seed: "7" });
   return {
     name: "ours",
