@@ -28,8 +28,8 @@ struct Conv2d {
     has_residual: u32,
     has_bias: u32,
     accumulate: u32,
-    pad0: u32,
-    pad1: u32,
+    scale: f32, // of native/conv2d_matrices.wgsl alone
+    pad: u32,
 }
 
 const TILE: u32 = 32u;

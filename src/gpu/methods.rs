@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::context::Tile;
+use super::matrices;
 
 /// What the time of a convolution depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,21 +34,44 @@ impl ConvShape {
         self.kernel == 3 && self.stride == 1 && self.upsample < 2
     }
 
-    /// The methods that can compute it under `tile`, the plainest first.
-    pub fn methods(&self, tile: Tile) -> Vec<Method> {
-        let tiles = match tile {
-            Tile::Workgroup { .. } => vec![Tile::Workgroup { size: 32 }, Tile::Workgroup { size: 64 }],
-            _ => vec![tile],
+    /// Whether `method` can compute it with what `abilities` says.
+    pub fn allows(&self, method: &Method, abilities: Abilities) -> bool {
+        let of_the_kind = match (abilities.tile, method.tile) {
+            (Tile::Workgroup { .. } | Tile::Matrices { .. }, Tile::Workgroup { size }) => {
+                [32, 64].contains(&size)
+            }
+            (Tile::Matrices { .. }, other) => abilities.tile == other && self.fills_matrices(),
+            (tile, other) => tile == other,
         };
-        let algorithms = match tile {
-            Tile::Naive => &[Algorithm::Direct][..],
-            _ if self.allows_winograd() => &[Algorithm::Direct, Algorithm::Winograd],
-            _ => &[Algorithm::Direct],
+        of_the_kind
+            && method.splits == 1
+            && !method.half_weights
+            && match method.algorithm {
+                Algorithm::Direct => true,
+                Algorithm::Winograd => {
+                    let has_kernels = !matches!(method.tile, Tile::Naive | Tile::Matrices { .. });
+                    has_kernels && self.allows_winograd()
+                }
+            }
+    }
+
+    /// The methods that may be the fastest with what `abilities` says, the plainest first.
+    pub fn methods(&self, abilities: Abilities) -> Vec<Method> {
+        let [small, large] = [32, 64].map(|size| Tile::Workgroup { size });
+        let tiles = match abilities.tile {
+            Tile::Workgroup { .. } => vec![small, large],
+            Tile::Matrices { .. } => vec![small, large, abilities.tile],
+            tile => vec![tile],
         };
-        let methods = algorithms
-            .iter()
-            .flat_map(|&algorithm| tiles.iter().map(move |&tile| Method { algorithm, tile }));
-        methods.collect()
+        let methods = [Algorithm::Direct, Algorithm::Winograd]
+            .into_iter()
+            .flat_map(|algorithm| tiles.iter().map(move |&tile| Method::new(algorithm, tile)));
+        methods.filter(|method| self.allows(method, abilities)).collect()
+    }
+
+    /// Whether it has the channels to be computed on matrix units.
+    fn fills_matrices(&self) -> bool {
+        matrices::fills([self.in_quads, self.out_quads])
     }
 
     /// Two for each multiply-add of a direct convolution.
@@ -58,6 +82,15 @@ impl ConvShape {
     }
 }
 
+/// What methods may make use of on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// How convolutions are tiled there.
+    pub tile: Tile,
+    /// Whether shaders have f16.
+    pub f16: bool,
+}
+
 /// A way to compute a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Method {
@@ -65,6 +98,23 @@ pub struct Method {
     pub algorithm: Algorithm,
     /// By which kernels; of the context's kind.
     pub tile: Tile,
+    /// Parts of the sum over taps and channels that are computed apart and then added up in their order; 1 is none.
+    #[serde(default = "unsplit")]
+    pub splits: u32,
+    /// Whether a layer's weights are read as f16 if each of them is exactly that and training does not change them.
+    #[serde(default)]
+    pub half_weights: bool,
+}
+
+impl Method {
+    /// `algorithm` by the kernels of `tile`, without a split, weights in f32.
+    pub fn new(algorithm: Algorithm, tile: Tile) -> Self {
+        Self { algorithm, tile, splits: unsplit(), half_weights: false }
+    }
+}
+
+fn unsplit() -> u32 {
+    1
 }
 
 /// What a [`Method`] computes.
@@ -90,21 +140,24 @@ pub enum Methods {
 }
 
 impl Methods {
-    /// The method for `shape` under `tile`.
-    pub fn of(&self, shape: &ConvShape, tile: Tile) -> Method {
-        let can_be = |method: &Method| shape.methods(tile).contains(method);
+    /// The method for `shape` with what `abilities` says.
+    pub fn of(&self, shape: &ConvShape, abilities: Abilities) -> Method {
+        let direct =
+            Method::new(Algorithm::Direct, abilities.tile.for_quads([shape.in_quads, shape.out_quads]));
         let wanted = match self {
-            Self::Rule => None,
-            Self::Fixed(algorithm) => Some(Method { algorithm: *algorithm, tile }),
+            Self::Rule => Some(Method { algorithm: rule(shape, abilities.tile), ..direct }),
+            Self::Fixed(algorithm) => {
+                let tile = match algorithm {
+                    Algorithm::Direct => direct.tile,
+                    Algorithm::Winograd => abilities.tile.without_matrices(),
+                };
+                Some(Method::new(*algorithm, tile))
+            }
             Self::Chosen(chosen) => {
                 chosen.iter().find(|(known, _)| known == shape).map(|(_, method)| *method)
             }
         };
-        match wanted {
-            Some(method) if can_be(&method) => method,
-            Some(_) => Method { algorithm: Algorithm::Direct, tile },
-            None => Method { algorithm: rule(shape, tile), tile },
-        }
+        wanted.filter(|method| shape.allows(method, abilities)).unwrap_or(direct)
     }
 }
 

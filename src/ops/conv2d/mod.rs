@@ -5,6 +5,8 @@
 
 mod gradient;
 #[cfg(not(target_arch = "wasm32"))]
+mod matrices;
+#[cfg(not(target_arch = "wasm32"))]
 mod winograd;
 
 pub(super) use gradient::record_backward;
@@ -12,6 +14,8 @@ pub use gradient::{
     CONV2D_WEIGHT_GRADIENT, CONV2D_WEIGHT_GRADIENT_NAIVE, CONV2D_WEIGHT_GRADIENT_TEXEL, TRANSPOSE_WEIGHTS,
 };
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use matrices::{CONV2D_MATRICES, CONV2D_WEIGHT_GRADIENT_MATRICES};
 #[cfg(not(target_arch = "wasm32"))]
 pub use winograd::{
     WINOGRAD_INPUT, WINOGRAD_INPUT_TEXEL, WINOGRAD_OUTPUT, WINOGRAD_OUTPUT_TEXEL, WINOGRAD_PRODUCT,
@@ -65,10 +69,10 @@ params! {
         has_bias: u32,
         /// 1 to add to `out`.
         accumulate: u32,
+        /// By what the input is multiplied before it is rounded to f16, on matrix units.
+        scale: f32,
         /// Unused.
-        pad0: u32,
-        /// Unused.
-        pad1: u32,
+        pad: u32,
     }
 }
 
@@ -188,6 +192,8 @@ pub(super) fn kernel(tile: Tile, out_quads: u32) -> KernelKey {
             let consts = [texel_tile_quads(out_quads), 0];
             KernelKey { shader: &CONV2D_TEXEL, entry_point: "conv2d_texel", consts }
         }
+        #[cfg(not(target_arch = "wasm32"))]
+        Tile::Matrices { side, subgroup } => matrices::kernel(&CONV2D_MATRICES, side, subgroup),
     }
 }
 
@@ -259,8 +265,8 @@ fn sizes(graph: &Graph, samples: u32, op: &graph::Conv2d) -> Conv2d {
         has_residual: op.residual.is_some().into(),
         has_bias: 1,
         accumulate: 0,
-        pad0: 0,
-        pad1: 0,
+        scale: 1.0,
+        pad: 0,
     }
 }
 
@@ -312,6 +318,11 @@ impl Convolution<'_> {
                 match tile {
                     Tile::Workgroup { size } => {
                         let groups = [rows.div_ceil(size), (out_quads * 4).div_ceil(size), 1];
+                        r.rec.dispatch(self.label, key, &self.sizes, &args, groups)
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    Tile::Matrices { side, .. } => {
+                        let groups = [rows.div_ceil(8 * side), out_quads.div_ceil(side), 1];
                         r.rec.dispatch(self.label, key, &self.sizes, &args, groups)
                     }
                     _ => r.rec.dispatch_items(self.label, key, &self.sizes, &args, rows * out_quads),
