@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::kernel::{CompiledKernel, KernelKey};
 #[cfg(not(target_arch = "wasm32"))]
-use super::methods::{ConvShape, Method, Methods};
+use super::methods::{Abilities, ConvShape, Method, Methods};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How convolutions and matrix products are tiled on this adapter.
@@ -278,10 +278,16 @@ impl GpuContext {
         Self { inner }
     }
 
+    /// What methods for convolutions may make use of here, whatever the network.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn abilities(&self) -> Abilities {
+        Abilities { tile: self.inner.tile, half_weights: true }
+    }
+
     /// How a convolution of `shape` is computed here.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn method(&self, shape: &ConvShape) -> Method {
-        self.inner.methods.of(shape, self.inner.tile)
+        self.inner.methods.of(shape, self.abilities())
     }
 
     /// How methods for convolutions are chosen here.

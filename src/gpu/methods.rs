@@ -33,21 +33,31 @@ impl ConvShape {
         self.kernel == 3 && self.stride == 1 && self.upsample < 2
     }
 
-    /// The methods that can compute it under `tile`, the plainest first.
-    pub fn methods(&self, tile: Tile) -> Vec<Method> {
-        let tiles = match tile {
+    /// Whether `method` can compute it with what `abilities` says.
+    pub fn allows(&self, method: &Method, abilities: Abilities) -> bool {
+        let of_the_kind = match (abilities.tile, method.tile) {
+            (Tile::Workgroup { .. }, Tile::Workgroup { size }) => [32, 64].contains(&size),
+            (tile, other) => tile == other,
+        };
+        of_the_kind
+            && method.splits == 1
+            && !method.half_weights
+            && match method.algorithm {
+                Algorithm::Direct => true,
+                Algorithm::Winograd => method.tile != Tile::Naive && self.allows_winograd(),
+            }
+    }
+
+    /// The methods that may be the fastest with what `abilities` says, the plainest first.
+    pub fn methods(&self, abilities: Abilities) -> Vec<Method> {
+        let tiles = match abilities.tile {
             Tile::Workgroup { .. } => vec![Tile::Workgroup { size: 32 }, Tile::Workgroup { size: 64 }],
-            _ => vec![tile],
+            tile => vec![tile],
         };
-        let algorithms = match tile {
-            Tile::Naive => &[Algorithm::Direct][..],
-            _ if self.allows_winograd() => &[Algorithm::Direct, Algorithm::Winograd],
-            _ => &[Algorithm::Direct],
-        };
-        let methods = algorithms
-            .iter()
-            .flat_map(|&algorithm| tiles.iter().map(move |&tile| Method { algorithm, tile }));
-        methods.collect()
+        let methods = [Algorithm::Direct, Algorithm::Winograd]
+            .into_iter()
+            .flat_map(|algorithm| tiles.iter().map(move |&tile| Method::new(algorithm, tile)));
+        methods.filter(|method| self.allows(method, abilities)).collect()
     }
 
     /// Two for each multiply-add of a direct convolution.
@@ -58,6 +68,15 @@ impl ConvShape {
     }
 }
 
+/// What methods may make use of: on a device, for a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// How convolutions are tiled there.
+    pub tile: Tile,
+    /// Whether weights are, or may be, exactly f16.
+    pub half_weights: bool,
+}
+
 /// A way to compute a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Method {
@@ -65,6 +84,23 @@ pub struct Method {
     pub algorithm: Algorithm,
     /// By which kernels; of the context's kind.
     pub tile: Tile,
+    /// Parts of the sum over taps and channels that are computed apart and then added up in their order; 1 is none.
+    #[serde(default = "unsplit")]
+    pub splits: u32,
+    /// Whether a layer's weights are read as f16 if each of them is exactly that and training does not change them.
+    #[serde(default)]
+    pub half_weights: bool,
+}
+
+impl Method {
+    /// `algorithm` by the kernels of `tile`, without a split, weights in f32.
+    pub fn new(algorithm: Algorithm, tile: Tile) -> Self {
+        Self { algorithm, tile, splits: unsplit(), half_weights: false }
+    }
+}
+
+fn unsplit() -> u32 {
+    1
 }
 
 /// What a [`Method`] computes.
@@ -90,20 +126,20 @@ pub enum Methods {
 }
 
 impl Methods {
-    /// The method for `shape` under `tile`.
-    pub fn of(&self, shape: &ConvShape, tile: Tile) -> Method {
-        let can_be = |method: &Method| shape.methods(tile).contains(method);
+    /// The method for `shape` with what `abilities` says.
+    pub fn of(&self, shape: &ConvShape, abilities: Abilities) -> Method {
+        let tile = abilities.tile;
         let wanted = match self {
             Self::Rule => None,
-            Self::Fixed(algorithm) => Some(Method { algorithm: *algorithm, tile }),
+            Self::Fixed(algorithm) => Some(Method::new(*algorithm, tile)),
             Self::Chosen(chosen) => {
                 chosen.iter().find(|(known, _)| known == shape).map(|(_, method)| *method)
             }
         };
         match wanted {
-            Some(method) if can_be(&method) => method,
-            Some(_) => Method { algorithm: Algorithm::Direct, tile },
-            None => Method { algorithm: rule(shape, tile), tile },
+            Some(method) if shape.allows(&method, abilities) => method,
+            Some(_) => Method::new(Algorithm::Direct, tile),
+            None => Method::new(rule(shape, tile), tile),
         }
     }
 }

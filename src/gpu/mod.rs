@@ -17,7 +17,7 @@ pub use buffer::{Buffer, SLICE_WORDS, TEXEL_ROW, Texels};
 pub use context::{AdapterSummary, Counts, GpuContext, Tile};
 pub use kernel::{Binding, KernelKey, Params, ParamsLayout, Shader, assemble};
 #[cfg(not(target_arch = "wasm32"))]
-pub use methods::{Algorithm, ConvShape, Method, Methods};
+pub use methods::{Abilities, Algorithm, ConvShape, Method, Methods};
 pub use pace::Pace;
 pub use plan::{Arg, Plan, Recorder};
 #[cfg(not(target_arch = "wasm32"))]

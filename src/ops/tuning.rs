@@ -51,7 +51,7 @@ pub fn tune(
         // What reads zeros between its pixels is a gradient, and no operation of a graph.
         let is_operation = shape.upsample < 2;
         let is_known = known.iter().any(|(other, _)| *other == shape);
-        if is_known || !is_operation || shape.methods(gpu.tile()).len() < 2 {
+        if is_known || !is_operation || shape.methods(gpu.abilities()).len() < 2 {
             continue;
         }
         if begin.elapsed() > budget {
@@ -82,7 +82,7 @@ pub fn measure(gpu: &GpuContext, shape: &ConvShape) -> Result<Vec<Timing>> {
     let shape = ConvShape { samples, ..*shape };
     let (graph, weights) = alone(&shape);
     let mut runs = Vec::new();
-    for method in shape.methods(gpu.tile()) {
+    for method in shape.methods(gpu.abilities()) {
         let gpu = gpu.with_methods(Methods::Chosen([(shape, method)].into()));
         let network = Network::new(&gpu, &graph, &weights, samples)?;
         let time = move |times: u32| {

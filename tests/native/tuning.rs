@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ddpm::gpu::{Algorithm, ConvShape, Method, Methods, Tile};
+use ddpm::gpu::{Abilities, Algorithm, ConvShape, Method, Methods, Tile};
 use ddpm::graph::unet;
 use ddpm::ops::tuning::{chosen_methods, measure, tune};
 use ddpm::train::Preset;
@@ -40,23 +40,25 @@ fn winograd_is_for_three_by_three_and_every_pixel() {
                 true => Algorithm::Winograd,
                 false => Algorithm::Direct,
             };
-            assert_eq!(methods.of(&shape, tile), Method { algorithm: wanted, tile }, "{shape:?}");
-            let rule = Methods::Rule.of(&shape, tile);
-            assert!(shape.methods(tile).contains(&rule), "{shape:?}, {rule:?}");
+            let abilities = Abilities { tile, half_weights: false };
+            assert_eq!(methods.of(&shape, abilities), Method::new(wanted, tile), "{shape:?}");
+            let rule = Methods::Rule.of(&shape, abilities);
+            assert!(shape.methods(abilities).contains(&rule), "{shape:?}, {rule:?}");
         }
     }
 }
 
 #[test]
 fn what_is_chosen_is_obeyed_where_it_can_be() {
-    let method = |algorithm, tile| Method { algorithm, tile };
-    let (small, large) = (Tile::Workgroup { size: 32 }, Tile::Workgroup { size: 64 });
-    let chosen = Methods::Chosen([(SHAPE, method(Algorithm::Winograd, large))].into());
-    assert_eq!(chosen.of(&SHAPE, small), method(Algorithm::Winograd, large));
+    let [small, cpu] =
+        [Tile::Workgroup { size: 32 }, Tile::Registers].map(|tile| Abilities { tile, half_weights: false });
+    let wanted = Method::new(Algorithm::Winograd, Tile::Workgroup { size: 64 });
+    let chosen = Methods::Chosen([(SHAPE, wanted)].into());
+    assert_eq!(chosen.of(&SHAPE, small), wanted);
     let other = ConvShape { samples: 3, ..SHAPE };
     assert_eq!(chosen.of(&other, small), Methods::Rule.of(&other, small), "not among them");
     // A choice of another kind of adapter.
-    assert_eq!(chosen.of(&SHAPE, Tile::Registers), method(Algorithm::Direct, Tile::Registers));
+    assert_eq!(chosen.of(&SHAPE, cpu), Method::new(Algorithm::Direct, Tile::Registers));
 }
 
 #[test]
@@ -64,7 +66,7 @@ fn the_fastest_that_was_measured_is_chosen_and_only_once() {
     let (gpu, graph) = (gpu(), graph());
     let timings = measure(gpu, &SHAPE).expect("timings");
     let methods: Vec<Method> = timings.iter().map(|timing| timing.method).collect();
-    assert_eq!(methods, SHAPE.methods(gpu.tile()));
+    assert_eq!(methods, SHAPE.methods(gpu.abilities()));
     assert!(timings.iter().all(|timing| timing.seconds > 0.0 && timing.seconds < 10.0), "{timings:?}");
 
     assert_eq!(tune(gpu, &graph, 1, &[], Duration::ZERO).expect("methods"), [], "in no time");
@@ -72,7 +74,7 @@ fn the_fastest_that_was_measured_is_chosen_and_only_once() {
     let known = chosen_methods(gpu, &graph, 1);
     for (shape, method) in &all {
         assert!(known.iter().any(|(other, _)| other == shape), "{shape:?} is not the network's");
-        assert!(shape.methods(gpu.tile()).contains(method), "{shape:?}, {method:?}");
+        assert!(shape.methods(gpu.abilities()).contains(method), "{shape:?}, {method:?}");
     }
     let again = tune(gpu, &graph, 1, &all, Duration::from_secs(60)).expect("methods");
     assert_eq!(again, [], "known shapes are not measured again");

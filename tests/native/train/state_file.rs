@@ -19,12 +19,13 @@ const SHAPE: ConvShape = ConvShape {
     stride: 1,
     upsample: 0,
 };
-const DIRECT: Method = Method { algorithm: Algorithm::Direct, tile: Tile::Registers };
+const DIRECT: Method =
+    Method { algorithm: Algorithm::Direct, tile: Tile::Registers, splits: 1, half_weights: false };
 
 #[test]
 fn a_run_that_goes_on_has_the_methods_that_it_had() {
     let gpu = gpu().with_tile(Tile::Registers);
-    let winograd = Method { algorithm: Algorithm::Winograd, tile: Tile::Registers };
+    let winograd = Method::new(Algorithm::Winograd, Tile::Registers);
     assert_eq!(gpu.method(&SHAPE), winograd, "the rule");
     let origin = |methods| StateOrigin {
         config: String::new(),
@@ -35,6 +36,9 @@ fn a_run_that_goes_on_has_the_methods_that_it_had() {
     };
     assert_eq!(origin(vec![(SHAPE, DIRECT)]).methods_on(&gpu).method(&SHAPE), DIRECT);
     assert_eq!(origin(vec![(SHAPE, winograd)]).methods_on(&gpu).method(&SHAPE), winograd);
+    let before_splits: Method =
+        serde_json::from_str(r#"{"algorithm":"winograd","tile":"registers"}"#).expect("a method");
+    assert_eq!(before_splits, winograd, "a state from when methods had neither splits nor f16");
     let earlier = origin(Vec::new()).methods_on(&gpu.with_methods(Methods::Fixed(Algorithm::Winograd)));
     assert_eq!(earlier.method(&SHAPE), DIRECT, "all were computed directly before there was a choice");
 }
