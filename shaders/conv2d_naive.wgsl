@@ -20,8 +20,8 @@ struct Conv2d {
     has_residual: u32,
     has_bias: u32,
     accumulate: u32,
+    splits: u32,
     scale: f32, // of native/conv2d_matrices.wgsl alone
-    pad: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Conv2d;

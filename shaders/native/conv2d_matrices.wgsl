@@ -31,8 +31,8 @@ struct Conv2d {
     has_residual: u32,
     has_bias: u32,
     accumulate: u32,
+    splits: u32,
     scale: f32,
-    pad: u32,
 }
 
 const SIDE: u32 = 16u;

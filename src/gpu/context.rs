@@ -313,13 +313,10 @@ impl GpuContext {
         Self { inner }
     }
 
-    /// What methods for convolutions may make use of here.
+    /// What methods for convolutions may make use of here, whatever the network.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn abilities(&self) -> Abilities {
-        Abilities {
-            tile: self.inner.tile,
-            f16: self.inner.device.features().contains(wgpu::Features::SHADER_F16),
-        }
+        Abilities { tile: self.inner.tile, half_weights: true }
     }
 
     /// How a convolution of `shape` is computed here.

@@ -152,9 +152,12 @@ const INCLUDES: &[(&str, &str)] = &[
     #[cfg(not(target_arch = "wasm32"))]
     include_file!("bound"),
     include_file!("chain"),
+    #[cfg(not(target_arch = "wasm32"))]
+    include_file!("conv2d_partials"),
     include_file!("conv2d_rows"),
     #[cfg(not(target_arch = "wasm32"))]
     include_file!("conv2d_splits"),
+    include_file!("conv2d_tile"),
     include_file!("grid"),
     #[cfg(not(target_arch = "wasm32"))]
     include_file!("matrices_16"),

@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::context::Tile;
 use super::matrices;
 
+/// Fewer workgroups than this leave much of a GPU idle.
+const FEW_WORKGROUPS: u32 = 64;
+/// A split's products for one output, at least: fewer would not outweigh another pass over the sums.
+const LEAST_DEPTH: u32 = 256;
+
 /// What the time of a convolution depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ConvShape {
@@ -43,14 +48,18 @@ impl ConvShape {
             (Tile::Matrices { .. }, other) => abilities.tile == other && self.fills_matrices(),
             (tile, other) => tile == other,
         };
+        let has_winograd = !matches!(method.tile, Tile::Naive | Tile::Matrices { .. });
+        let is_direct = method.algorithm == Algorithm::Direct;
         of_the_kind
-            && method.splits == 1
             && !method.half_weights
-            && match method.algorithm {
-                Algorithm::Direct => true,
-                Algorithm::Winograd => {
-                    let has_kernels = !matches!(method.tile, Tile::Naive | Tile::Matrices { .. });
-                    has_kernels && self.allows_winograd()
+            && (is_direct || (has_winograd && self.allows_winograd()))
+            && match method.splits {
+                1 => true,
+                splits => {
+                    let steps = self.in_quads.div_ceil(4);
+                    is_direct
+                        && matches!(method.tile, Tile::Workgroup { .. })
+                        && (2..=steps).contains(&splits)
                 }
             }
     }
@@ -63,10 +72,30 @@ impl ConvShape {
             Tile::Matrices { .. } => vec![small, large, abilities.tile],
             tile => vec![tile],
         };
-        let methods = [Algorithm::Direct, Algorithm::Winograd]
-            .into_iter()
-            .flat_map(|algorithm| tiles.iter().map(move |&tile| Method::new(algorithm, tile)));
-        methods.filter(|method| self.allows(method, abilities)).collect()
+        let mut methods = Vec::new();
+        for &tile in &tiles {
+            let direct = Method::new(Algorithm::Direct, tile);
+            methods.push(direct);
+            methods.extend(self.splits(tile).into_iter().map(|splits| Method { splits, ..direct }));
+        }
+        methods.extend(tiles.iter().map(|&tile| Method::new(Algorithm::Winograd, tile)));
+        methods.retain(|method| self.allows(method, abilities));
+        methods
+    }
+
+    /// Splits that may be worth their sum: where few workgroups would run, as many as make enough of them, each with a sum that
+    /// is long enough.
+    fn splits(&self, tile: Tile) -> Vec<u32> {
+        let Tile::Workgroup { size } = tile else { return Vec::new() };
+        let rows = self.samples * self.height * self.width;
+        let workgroups = rows.div_ceil(size) * (self.out_quads * 4).div_ceil(size);
+        let depth = self.kernel * self.kernel * self.in_quads * 4;
+        let is_worth = |splits: &u32| {
+            workgroups < FEW_WORKGROUPS
+                && workgroups * splits <= 2 * FEW_WORKGROUPS
+                && depth / splits >= LEAST_DEPTH
+        };
+        [2, 4, 8, 16].into_iter().filter(is_worth).collect()
     }
 
     /// Whether it has the channels to be computed on matrix units.
@@ -82,13 +111,13 @@ impl ConvShape {
     }
 }
 
-/// What methods may make use of on a device.
+/// What methods may make use of: on a device, for a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abilities {
     /// How convolutions are tiled there.
     pub tile: Tile,
-    /// Whether shaders have f16.
-    pub f16: bool,
+    /// Whether weights are, or may be, exactly f16.
+    pub half_weights: bool,
 }
 
 /// A way to compute a convolution.

@@ -88,6 +88,10 @@ pub static SHADERS: &[&Shader] = &[
     &timestep_embedding::TIMESTEP_EMBEDDING,
     &training_loss::TRAINING_LOSS,
     #[cfg(not(target_arch = "wasm32"))]
+    &conv2d::CONV2D_SPLIT,
+    #[cfg(not(target_arch = "wasm32"))]
+    &conv2d::CONV2D_SUM,
+    #[cfg(not(target_arch = "wasm32"))]
     &conv2d::WINOGRAD_INPUT,
     #[cfg(not(target_arch = "wasm32"))]
     &conv2d::WINOGRAD_INPUT_TEXEL,

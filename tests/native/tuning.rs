@@ -40,7 +40,7 @@ fn winograd_is_for_three_by_three_and_every_pixel() {
                 true => Algorithm::Winograd,
                 false => Algorithm::Direct,
             };
-            let abilities = Abilities { tile, f16: false };
+            let abilities = Abilities { tile, half_weights: false };
             assert_eq!(methods.of(&shape, abilities), Method::new(wanted, tile), "{shape:?}");
             let rule = Methods::Rule.of(&shape, abilities);
             assert!(shape.methods(abilities).contains(&rule), "{shape:?}, {rule:?}");
@@ -51,7 +51,7 @@ fn winograd_is_for_three_by_three_and_every_pixel() {
 #[test]
 fn what_is_chosen_is_obeyed_where_it_can_be() {
     let [small, cpu] =
-        [Tile::Workgroup { size: 32 }, Tile::Registers].map(|tile| Abilities { tile, f16: false });
+        [Tile::Workgroup { size: 32 }, Tile::Registers].map(|tile| Abilities { tile, half_weights: false });
     let wanted = Method::new(Algorithm::Winograd, Tile::Workgroup { size: 64 });
     let chosen = Methods::Chosen([(SHAPE, wanted)].into());
     assert_eq!(chosen.of(&SHAPE, small), wanted);

@@ -7,6 +7,8 @@ mod gradient;
 #[cfg(not(target_arch = "wasm32"))]
 mod matrices;
 #[cfg(not(target_arch = "wasm32"))]
+mod split;
+#[cfg(not(target_arch = "wasm32"))]
 mod winograd;
 
 pub(super) use gradient::record_backward;
@@ -16,6 +18,8 @@ pub use gradient::{
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use matrices::{CONV2D_MATRICES, CONV2D_WEIGHT_GRADIENT_MATRICES};
+#[cfg(not(target_arch = "wasm32"))]
+pub use split::{CONV2D_SPLIT, CONV2D_SUM};
 #[cfg(not(target_arch = "wasm32"))]
 pub use winograd::{
     WINOGRAD_INPUT, WINOGRAD_INPUT_TEXEL, WINOGRAD_OUTPUT, WINOGRAD_OUTPUT_TEXEL, WINOGRAD_PRODUCT,
@@ -69,10 +73,10 @@ params! {
         has_bias: u32,
         /// 1 to add to `out`.
         accumulate: u32,
+        /// Partial sums; 0 where the sum is not split.
+        splits: u32,
         /// By what the input is multiplied before it is rounded to f16, on matrix units.
         scale: f32,
-        /// Unused.
-        pad: u32,
     }
 }
 
@@ -265,8 +269,8 @@ fn sizes(graph: &Graph, samples: u32, op: &graph::Conv2d) -> Conv2d {
         has_residual: op.residual.is_some().into(),
         has_bias: 1,
         accumulate: 0,
+        splits: 0,
         scale: 1.0,
-        pad: 0,
     }
 }
 
@@ -308,27 +312,28 @@ impl Convolution<'_> {
         }
         let tile = tile(r.rec.gpu, &self.sizes);
         let key = kernel(tile, self.sizes.out_quads);
-        match &self.weights {
-            LayerWeights::Buffer(weights) => {
-                let b = self.sources.get(1).unwrap_or(&self.sources[0]);
-                let [bias, embedding, residual] = self.addends();
-                let args =
-                    [&self.sources[0], b, weights, bias, embedding, residual, &self.out].map(Arg::from);
-                let Conv2d { rows, out_quads, .. } = self.sizes;
-                match tile {
-                    Tile::Workgroup { size } => {
-                        let groups = [rows.div_ceil(size), (out_quads * 4).div_ceil(size), 1];
-                        r.rec.dispatch(self.label, key, &self.sizes, &args, groups)
-                    }
-                    #[cfg(not(target_arch = "wasm32"))]
-                    Tile::Matrices { side, .. } => {
-                        let groups = [rows.div_ceil(8 * side), out_quads.div_ceil(side), 1];
-                        r.rec.dispatch(self.label, key, &self.sizes, &args, groups)
-                    }
-                    _ => r.rec.dispatch_items(self.label, key, &self.sizes, &args, rows * out_quads),
-                }
+        match (&self.weights, tile) {
+            #[cfg(not(target_arch = "wasm32"))]
+            (LayerWeights::Buffer(weights), Tile::Workgroup { size })
+                if split::is_chosen(r.rec.gpu, &self.sizes) =>
+            {
+                split::record(self, r, split::kernel(size), size, weights)
             }
-            LayerWeights::Texels(weights) => {
+            (LayerWeights::Buffer(weights), Tile::Workgroup { size }) => {
+                self.record_tiles(r, key, &self.sizes, size, [weights, &self.out])
+            }
+            #[cfg(not(target_arch = "wasm32"))]
+            (LayerWeights::Buffer(weights), Tile::Matrices { side, .. }) => {
+                let args = self.args(weights, &self.out);
+                let groups = [self.sizes.rows.div_ceil(8 * side), self.sizes.out_quads.div_ceil(side), 1];
+                r.rec.dispatch(self.label, key, &self.sizes, &args, groups)
+            }
+            (LayerWeights::Buffer(weights), _) => {
+                let args = self.args(weights, &self.out);
+                let items = self.sizes.rows * self.sizes.out_quads;
+                r.rec.dispatch_items(self.label, key, &self.sizes, &args, items)
+            }
+            (LayerWeights::Texels(weights), _) => {
                 let quads = [self.sizes.a_quads, self.sizes.b_quads];
                 let mut k_offset = 0;
                 for (source, x_quads) in self.sources.iter().zip(quads) {
@@ -338,6 +343,26 @@ impl Convolution<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// Records `key`'s kernel in tiles of `size` by `size`, from `weights` to `out`.
+    fn record_tiles(
+        &self,
+        r: &mut Recording<'_, '_>,
+        key: KernelKey,
+        sizes: &Conv2d,
+        size: u32,
+        [weights, out]: [&Buffer; 2],
+    ) -> Result<()> {
+        let groups = [sizes.rows.div_ceil(size), (sizes.out_quads * 4).div_ceil(size), sizes.splits.max(1)];
+        r.rec.dispatch(self.label, key, sizes, &self.args(weights, out), groups)
+    }
+
+    /// What the kernels that read buffers bind.
+    fn args<'a>(&'a self, weights: &'a Buffer, out: &'a Buffer) -> [Arg<'a>; 7] {
+        let b = self.sources.get(1).unwrap_or(&self.sources[0]);
+        let [bias, embedding, residual] = self.addends();
+        [&self.sources[0], b, weights, bias, embedding, residual, out].map(Arg::from)
     }
 
     /// Bias, embedding and residual; something that is not read where there is none.

@@ -1,0 +1,60 @@
+// A convolution whose sum over K is split: each split has all taps and a share of the channels, and conv2d_sum.wgsl adds them up
+// in their order. Equation and layouts as in conv2d.wgsl; bias, embedding and residual are conv2d_sum's.
+//
+// out [splits, rows, out_quads] vec4; written (=)
+// One workgroup a tile of TILE rows by TILE channels of a split. Dispatch: (rows / TILE, quads · 4 / TILE, splits).
+
+struct Conv2d {
+    rows: u32,
+    out_height: u32,
+    out_width: u32,
+    out_quads: u32,
+    in_height: u32,
+    in_width: u32,
+    a_quads: u32,
+    b_quads: u32,
+    kernel: u32,
+    stride: u32,
+    padding: u32,
+    upsample: u32,
+    embedding_stride: u32,
+    embedding_quad: u32,
+    has_embedding: u32,
+    has_residual: u32,
+    has_bias: u32,
+    accumulate: u32,
+    splits: u32,
+    scale: f32, // of native/conv2d_matrices.wgsl alone
+}
+
+const TILE: u32 = 32u;
+const TILE_QUADS: u32 = TILE / 4u;
+const INVOCATIONS: u32 = TILE_QUADS * TILE_QUADS;
+const LOADS: u32 = TILE * 4u / INVOCATIONS;
+
+@group(0) @binding(0) var<uniform> params: Conv2d;
+@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> weights: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> embedding: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(7) var<storage, read_write> out: array<vec4<f32>>;
+
+@compute @workgroup_size(INVOCATIONS)
+fn conv2d_split(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local_ix: u32) {
+    let sums = tile_sums(workgroup, local_ix, first_k(workgroup.z), first_k(workgroup.z + 1u));
+    let row = workgroup.x * TILE + (local_ix / TILE_QUADS) * 4u;
+    let quad = workgroup.y * TILE_QUADS + local_ix % TILE_QUADS;
+    store_split(workgroup.z, row, quad, sums[0]);
+    store_split(workgroup.z, row + 1u, quad, sums[1]);
+    store_split(workgroup.z, row + 2u, quad, sums[2]);
+    store_split(workgroup.z, row + 3u, quad, sums[3]);
+}
+
+fn weight(ix: u32) -> vec4<f32> {
+    return weights[ix];
+}
+
+//#import conv2d_tile
+//#import conv2d_partials
