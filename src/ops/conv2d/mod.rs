@@ -5,6 +5,8 @@
 
 mod gradient;
 #[cfg(not(target_arch = "wasm32"))]
+mod half;
+#[cfg(not(target_arch = "wasm32"))]
 mod split;
 #[cfg(not(target_arch = "wasm32"))]
 mod winograd;
@@ -14,6 +16,10 @@ pub use gradient::{
     CONV2D_WEIGHT_GRADIENT, CONV2D_WEIGHT_GRADIENT_NAIVE, CONV2D_WEIGHT_GRADIENT_TEXEL, TRANSPOSE_WEIGHTS,
 };
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use half::CONV2D_HALF;
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) use half::halves;
 #[cfg(not(target_arch = "wasm32"))]
 pub use split::{CONV2D_SPLIT, CONV2D_SUM};
 #[cfg(not(target_arch = "wasm32"))]
@@ -232,6 +238,12 @@ fn layer_weights(r: &mut Recording<'_, '_>, block: &Block, sizes: &Conv2d) -> Re
     if winograd::is_chosen(r.rec.gpu, sizes) {
         return winograd::layer_weights(r, block, sizes);
     }
+    #[cfg(not(target_arch = "wasm32"))]
+    if half::is_chosen(r.rec.gpu, sizes)
+        && let Some(weights) = r.block_halves(block)?
+    {
+        return Ok(LayerWeights::Halves(weights));
+    }
     Ok(match r.rec.gpu.tile() {
         Tile::Registers => LayerWeights::Texels(r.block_texels(block)?),
         _ => LayerWeights::Buffer(r.block(block)?),
@@ -296,6 +308,8 @@ struct Convolution<'a> {
 enum LayerWeights {
     Buffer(Buffer),
     Texels(Texels),
+    #[cfg(not(target_arch = "wasm32"))]
+    Halves(Buffer),
 }
 
 impl Convolution<'_> {
@@ -321,6 +335,10 @@ impl Convolution<'_> {
                 let items = self.sizes.rows * self.sizes.out_quads;
                 r.rec.dispatch_items(self.label, key, &self.sizes, &args, items)
             }
+            #[cfg(not(target_arch = "wasm32"))]
+            (LayerWeights::Halves(weights), Tile::Workgroup { size }) => half::record(self, r, size, weights),
+            #[cfg(not(target_arch = "wasm32"))]
+            (LayerWeights::Halves(_), _) => panic!("{}: f16 weights for {tile:?}", self.label),
             (LayerWeights::Texels(weights), _) => {
                 let quads = [self.sizes.a_quads, self.sizes.b_quads];
                 let mut k_offset = 0;
