@@ -28,7 +28,7 @@ pub use winograd::{
     WINOGRAD_PRODUCT_TEXEL, WINOGRAD_WEIGHTS,
 };
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use winograd::{scratch_words, shapes};
+pub(crate) use winograd::{forward_shapes, scratch_words, shapes, transformed_bytes};
 
 use super::block::Block;
 use super::recording::Recording;

@@ -184,7 +184,7 @@ fn bound(args: &Args, model: &Path, source: &Source, adapter: Option<&str>) -> O
         folder.prepare(&state)?;
         interrupt::listen("eval")?;
     }
-    let gpu = tuned(&gpu, &checkpoint.unet, state.batch)?;
+    let gpu = tuned(&gpu, &checkpoint, state.batch)?;
     let evaluation = Evaluation {
         gpu: &gpu,
         checkpoint: &checkpoint,
