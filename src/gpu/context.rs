@@ -90,6 +90,9 @@ pub struct AdapterSummary {
     /// Whether timestamps, f16 and subgroups are offered.
     #[cfg(not(target_arch = "wasm32"))]
     pub features: wgpu::Features,
+    /// Whether shaders can take f16 out of words: WebGPU asks for it, but Mesa's software adapter cannot where it has no f16.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub unpacks_f16: bool,
     /// Its limits.
     #[cfg(not(target_arch = "wasm32"))]
     pub limits: wgpu::Limits,
@@ -113,6 +116,11 @@ impl AdapterSummary {
             driver: format!("{} {}", info.driver, info.driver_info).trim_ascii().to_owned(),
             #[cfg(not(target_arch = "wasm32"))]
             features: adapter.features(),
+            #[cfg(not(target_arch = "wasm32"))]
+            unpacks_f16: adapter
+                .get_downlevel_capabilities()
+                .flags
+                .contains(wgpu::DownlevelFlags::SHADER_F16_IN_F32),
             #[cfg(not(target_arch = "wasm32"))]
             limits: adapter.limits(),
             #[cfg(not(target_arch = "wasm32"))]
@@ -316,7 +324,7 @@ impl GpuContext {
     /// What methods for convolutions may make use of here, whatever the network.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn abilities(&self) -> Abilities {
-        Abilities { tile: self.inner.tile, half_weights: true }
+        Abilities { tile: self.inner.tile, half_weights: self.inner.summary.unpacks_f16 }
     }
 
     /// How a convolution of `shape` is computed here.

@@ -48,20 +48,21 @@ impl ConvShape {
             (Tile::Matrices { .. }, other) => abilities.tile == other && self.fills_matrices(),
             (tile, other) => tile == other,
         };
-        let has_winograd = !matches!(method.tile, Tile::Naive | Tile::Matrices { .. });
-        let is_direct = method.algorithm == Algorithm::Direct;
-        of_the_kind
-            && !method.half_weights
-            && (is_direct || (has_winograd && self.allows_winograd()))
-            && match method.splits {
-                1 => true,
-                splits => {
-                    let steps = self.in_quads.div_ceil(4);
-                    is_direct
-                        && matches!(method.tile, Tile::Workgroup { .. })
-                        && (2..=steps).contains(&splits)
-                }
+        let on_gpu = matches!(method.tile, Tile::Workgroup { .. });
+        let is_for = match method.algorithm {
+            Algorithm::Direct => true,
+            Algorithm::Winograd => {
+                let plain = method.splits == 1 && !method.half_weights;
+                let has_kernels = !matches!(method.tile, Tile::Naive | Tile::Matrices { .. });
+                plain && has_kernels && self.allows_winograd()
             }
+        };
+        // Each split has a step of the kernels, at least.
+        let steps = self.in_quads.div_ceil(4);
+        of_the_kind
+            && is_for
+            && (method.splits == 1 || on_gpu && (2..=steps).contains(&method.splits))
+            && (!method.half_weights || on_gpu && abilities.half_weights)
     }
 
     /// The methods that may be the fastest with what `abilities` says, the plainest first.
@@ -78,6 +79,7 @@ impl ConvShape {
             methods.push(direct);
             methods.extend(self.splits(tile).into_iter().map(|splits| Method { splits, ..direct }));
         }
+        methods.extend(methods.clone().into_iter().map(|method| Method { half_weights: true, ..method }));
         methods.extend(tiles.iter().map(|&tile| Method::new(Algorithm::Winograd, tile)));
         methods.retain(|method| self.allows(method, abilities));
         methods

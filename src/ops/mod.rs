@@ -88,6 +88,8 @@ pub static SHADERS: &[&Shader] = &[
     &timestep_embedding::TIMESTEP_EMBEDDING,
     &training_loss::TRAINING_LOSS,
     #[cfg(not(target_arch = "wasm32"))]
+    &conv2d::CONV2D_HALF,
+    #[cfg(not(target_arch = "wasm32"))]
     &conv2d::CONV2D_SPLIT,
     #[cfg(not(target_arch = "wasm32"))]
     &conv2d::CONV2D_SUM,

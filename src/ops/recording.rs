@@ -16,6 +16,10 @@ pub(super) trait Weights {
     /// A block for kernels that read texels, or the buffer to be copied to texels before each use.
     fn texels(&self, gpu: &GpuContext, graph: &Graph, block: &Block) -> Result<TexelWeights>;
 
+    /// A block as f16, for kernels that read that: if each of its elements is exactly that, and none is trained.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn halves(&self, gpu: &GpuContext, graph: &Graph, block: &Block) -> Result<Option<Buffer>>;
+
     /// Where a block's gradient is accumulated, if it is trained.
     fn gradients(&self, block: &Block) -> Option<Buffer>;
 }
@@ -36,6 +40,12 @@ impl Weights for Given<'_> {
 
     fn texels(&self, gpu: &GpuContext, graph: &Graph, block: &Block) -> Result<TexelWeights> {
         gpu.texels_with(&block.label, block.pack(graph, self.0)?).map(TexelWeights::Texels)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn halves(&self, gpu: &GpuContext, graph: &Graph, block: &Block) -> Result<Option<Buffer>> {
+        let halves = conv2d::halves(&block.pack(graph, self.0)?);
+        halves.map(|halves| gpu.buffer_with(&block.label, &halves)).transpose()
     }
 
     fn gradients(&self, _: &Block) -> Option<Buffer> {
@@ -176,6 +186,12 @@ impl<'a, 'g> Recording<'a, 'g> {
             TexelWeights::Texels(texels) => Ok(texels),
             TexelWeights::ToCopy(buffer) => self.copied(&buffer, TexelScratch::Weights),
         }
+    }
+
+    /// Where a block of parameters is as f16, if it can be.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn block_halves(&self, block: &Block) -> Result<Option<Buffer>> {
+        self.weights.halves(self.rec.gpu, self.graph, block)
     }
 
     /// Where the gradient of a block of parameters is accumulated.

@@ -171,6 +171,11 @@ impl Weights for ParameterStore {
         Ok(TexelWeights::ToCopy(self.block(block, Array::Values)))
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
+    fn halves(&self, _: &GpuContext, _: &Graph, _: &Block) -> Result<Option<Buffer>> {
+        Ok(None)
+    }
+
     fn gradients(&self, block: &Block) -> Option<Buffer> {
         Some(self.block(block, Array::Gradients))
     }

@@ -1,7 +1,8 @@
 //! A network of ddpm-cifar10-32's full shape, 35.7 M parameters, within WebGPU's default limits.
 
-use ddpm::gpu::{Algorithm, GpuContext, Methods, Tile};
+use ddpm::gpu::{Algorithm, GpuContext, Method, Methods, Tile};
 use ddpm::graph::unet;
+use ddpm::ops::tuning::{Measured, Timing, choose, chosen_methods, transformed_budget};
 use ddpm::ops::{self, Network};
 use ddpm::spec::{BlockKind, DownsamplePadding, TimeConditioning, UNetSpec};
 
@@ -56,6 +57,32 @@ fn ddpm_cifar10_32_steps_within_default_limits_and_memory() {
             assert!(output.iter().all(|v| v.is_finite()) && output.iter().any(|&v| v != 0.0));
         }
     }
+}
+
+#[test]
+fn methods_that_were_measured_keep_a_network_within_two_and_a_half_times_its_weights() {
+    let graph = unet::describe(&spec(), [32, 32]).expect("a graph");
+    let weight_bytes = graph.num_parameters() * 4;
+    let gpu = gpu().with_tile(Tile::Workgroup { size: 32 });
+    // As if Winograd's algorithm were the faster everywhere.
+    let measured: Vec<Measured> = chosen_methods(&gpu, &graph, 1)
+        .into_iter()
+        .map(|(shape, _)| {
+            let timings = shape.methods(gpu.abilities()).into_iter().map(|method| Timing {
+                method,
+                seconds: if method.algorithm == Algorithm::Winograd { 1.0 } else { 2.0 },
+            });
+            Measured { shape, timings: timings.collect() }
+        })
+        .collect();
+    let methods = choose(&graph, 1, &measured, transformed_budget(&graph));
+    let is_winograd = |(_, method): &&(_, Method)| method.algorithm == Algorithm::Winograd;
+    assert!(methods.iter().filter(is_winograd).count() > 10, "{methods:?}");
+    let gpu = gpu.with_methods(Methods::Chosen(methods.into()));
+    Network::new(&gpu, &graph, &RandomParameters::new(&graph, 9), 1).expect("a network");
+    let bytes = gpu.counts().allocated_bytes;
+    println!("{bytes} bytes on the GPU, {:.2} times the weights", bytes as f64 / weight_bytes as f64);
+    assert!(bytes * 2 <= weight_bytes * 5, "{bytes} bytes for {weight_bytes} of weights");
 }
 
 fn gpu_default() -> Tile {

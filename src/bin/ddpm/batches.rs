@@ -62,7 +62,7 @@ impl Batches<'_> {
         };
         // A guided chain evaluates each picture twice.
         let copies = if self.options.conditioning.guidance.is_some() { 2 } else { 1 };
-        let gpu = tuned(self.gpu, &self.checkpoint.unet, drawn.batch * copies)?;
+        let gpu = tuned(self.gpu, self.checkpoint, drawn.batch * copies)?;
         let mut progress = None;
         let mut max_frames = self.max_frames;
         let mut done = 0;

@@ -5,6 +5,8 @@
 
 mod gradient;
 #[cfg(not(target_arch = "wasm32"))]
+mod half;
+#[cfg(not(target_arch = "wasm32"))]
 mod matrices;
 #[cfg(not(target_arch = "wasm32"))]
 mod split;
@@ -17,6 +19,10 @@ pub use gradient::{
 };
 
 #[cfg(not(target_arch = "wasm32"))]
+pub use half::CONV2D_HALF;
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) use half::halves;
+#[cfg(not(target_arch = "wasm32"))]
 pub use matrices::{CONV2D_MATRICES, CONV2D_WEIGHT_GRADIENT_MATRICES};
 #[cfg(not(target_arch = "wasm32"))]
 pub use split::{CONV2D_SPLIT, CONV2D_SUM};
@@ -26,7 +32,7 @@ pub use winograd::{
     WINOGRAD_PRODUCT_TEXEL, WINOGRAD_WEIGHTS,
 };
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use winograd::{scratch_words, shapes};
+pub(crate) use winograd::{forward_shapes, scratch_words, shapes, transformed_bytes};
 
 use super::block::Block;
 use super::recording::Recording;
@@ -238,6 +244,12 @@ fn layer_weights(r: &mut Recording<'_, '_>, block: &Block, sizes: &Conv2d) -> Re
     if winograd::is_chosen(r.rec.gpu, sizes) {
         return winograd::layer_weights(r, block, sizes);
     }
+    #[cfg(not(target_arch = "wasm32"))]
+    if half::is_chosen(r.rec.gpu, sizes)
+        && let Some(weights) = r.block_halves(block)?
+    {
+        return Ok(LayerWeights::Halves(weights));
+    }
     Ok(match r.rec.gpu.tile() {
         Tile::Registers => LayerWeights::Texels(r.block_texels(block)?),
         _ => LayerWeights::Buffer(r.block(block)?),
@@ -302,6 +314,8 @@ struct Convolution<'a> {
 enum LayerWeights {
     Buffer(Buffer),
     Texels(Texels),
+    #[cfg(not(target_arch = "wasm32"))]
+    Halves(Buffer),
 }
 
 impl Convolution<'_> {
@@ -333,6 +347,10 @@ impl Convolution<'_> {
                 let items = self.sizes.rows * self.sizes.out_quads;
                 r.rec.dispatch_items(self.label, key, &self.sizes, &args, items)
             }
+            #[cfg(not(target_arch = "wasm32"))]
+            (LayerWeights::Halves(weights), Tile::Workgroup { size }) => half::record(self, r, size, weights),
+            #[cfg(not(target_arch = "wasm32"))]
+            (LayerWeights::Halves(_), _) => panic!("{}: f16 weights for {tile:?}", self.label),
             (LayerWeights::Texels(weights), _) => {
                 let quads = [self.sizes.a_quads, self.sizes.b_quads];
                 let mut k_offset = 0;

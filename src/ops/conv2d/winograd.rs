@@ -8,7 +8,7 @@ use crate::gpu::{
     Algorithm, Arg, Binding, Buffer, ConvShape, GpuContext, KernelKey, Params, Recorder, Shader, TEXEL_ROW,
     Tile, params, wgsl,
 };
-use crate::graph::{Graph, Op};
+use crate::graph::{self, Graph, Op};
 use crate::ops::block::Block;
 use crate::ops::recording::{Recording, TexelScratch};
 
@@ -158,6 +158,19 @@ pub(super) fn is_chosen(gpu: &GpuContext, sizes: &Conv2d) -> bool {
     gpu.method(&shape(sizes)).algorithm == Algorithm::Winograd && fits(gpu, sizes)
 }
 
+/// The convolutions of `graph` for `samples` samples, each with the sizes of what it reads.
+fn convolutions(graph: &Graph, samples: u32) -> impl Iterator<Item = (&graph::Conv2d, Conv2d)> {
+    graph.ops.iter().filter_map(move |op| match op {
+        Op::Conv2d(conv) => Some((conv, super::sizes(graph, samples, conv))),
+        _ => None,
+    })
+}
+
+/// The convolutions of `graph` for `samples` samples, one for each operation.
+pub(crate) fn forward_shapes(graph: &Graph, samples: u32) -> Vec<ConvShape> {
+    convolutions(graph, samples).map(|(_, sizes)| shape(&sizes)).collect()
+}
+
 /// The convolutions of `graph` for `samples` samples and their gradients, without repetition.
 pub(crate) fn shapes(graph: &Graph, samples: u32) -> Vec<ConvShape> {
     let mut found = Vec::new();
@@ -166,9 +179,8 @@ pub(crate) fn shapes(graph: &Graph, samples: u32) -> Vec<ConvShape> {
             found.push(shape);
         }
     };
-    for op in &graph.ops {
-        let Op::Conv2d(conv) = op else { continue };
-        let forward = shape(&super::sizes(graph, samples, conv));
+    for (conv, sizes) in convolutions(graph, samples) {
+        let forward = shape(&sizes);
         add(forward);
         for &source in &conv.x {
             // As `record_backward` has them.
@@ -213,11 +225,8 @@ fn fits(gpu: &GpuContext, sizes: &Conv2d) -> bool {
 /// Words of scratch that the convolutions of `graph` need for `samples` samples where they are computed so: one of the two
 /// arrays of planes, and the transformed weights of one layer.
 pub(crate) fn scratch_words(gpu: &GpuContext, graph: &Graph, samples: u32) -> [u64; 2] {
-    let convolutions = graph.ops.iter().filter_map(|op| match op {
-        Op::Conv2d(conv) => Some(super::sizes(graph, samples, conv)),
-        _ => None,
-    });
-    convolutions.filter(|sizes| is_chosen(gpu, sizes)).fold([0, 0], |[planes, weights], sizes| {
+    let sizes = convolutions(graph, samples).map(|(_, sizes)| sizes);
+    sizes.filter(|sizes| is_chosen(gpu, sizes)).fold([0, 0], |[planes, weights], sizes| {
         [planes.max(plane_words(&sizes)), weights.max(weight_words(&params(gpu.tile(), &sizes)))]
     })
 }
@@ -231,6 +240,11 @@ fn plane_words(sizes: &Conv2d) -> u64 {
 /// Words of the transformed weights.
 fn weight_words(params: &Winograd) -> u64 {
     u64::from(PLANES * params.k_quads * 4) * u64::from(params.weight_quads) * 4
+}
+
+/// Bytes of a layer's transformed weights, without padding.
+pub(crate) fn transformed_bytes(shape: &ConvShape) -> u64 {
+    u64::from(PLANES * shape.in_quads * 4) * u64::from(shape.out_quads) * 16
 }
 
 fn tiles(sizes: &Conv2d) -> u32 {

@@ -1,6 +1,6 @@
 //! Every method for a convolution, forward and backward, against the naive kernels: shapes at random.
 
-use ddpm::gpu::{ConvShape, GpuContext, Method, Methods, Tile};
+use ddpm::gpu::{Abilities, ConvShape, GpuContext, Method, Methods, Tile};
 use ddpm::graph::{Conv2d, Graph, Op, Segment};
 use ddpm::ops::tuning::chosen_methods;
 use ddpm::rng::{Stream, word_block};
@@ -12,7 +12,7 @@ use crate::gradients::{Batch, gradients};
 use crate::reference::SAMPLE;
 use crate::reference::random::RandomParameters;
 
-const DRAWS: u32 = 24;
+const DRAWS: u32 = 16;
 
 /// A convolution drawn at random, and what it is fed.
 struct Drawn {
@@ -49,7 +49,7 @@ impl Drawn {
             (false, 2, _) => side.div_ceil(2),
             _ => side,
         });
-        let (sources, out_channels, batch) = (1 + below(4, 2) as usize, channels(5, 150), 1 + below(7, 3));
+        let (sources, out_channels, batch) = (1 + below(4, 2) as usize, channels(5, 150), 1 + below(7, 2));
 
         let mut b = Builder::new(size, channels(8, 150));
         let mut x = vec![b.x()];
@@ -121,17 +121,18 @@ impl Drawn {
     }
 }
 
-/// The methods of any convolution of `drawn`'s and its gradients under the tiling of `gpu`; and the splits that its sums allow,
-/// though it be too small to be worth them.
+/// The methods of any convolution of `drawn`'s and its gradients under the tiling of `gpu`, weights in f32; and the splits that
+/// its sums allow, though it be too small to be worth them.
 fn methods(drawn: &Drawn, gpu: &GpuContext) -> Vec<Method> {
+    let abilities = Abilities { half_weights: false, ..gpu.abilities() };
     let shapes = chosen_methods(gpu, &drawn.graph, drawn.batch);
     let mut methods: Vec<Method> = Vec::new();
     for (shape, _) in shapes {
-        let plain = shape.methods(gpu.abilities());
+        let plain = shape.methods(abilities);
         let split = [2, 3, 16]
             .into_iter()
             .flat_map(|splits| plain.iter().map(move |&method| Method { splits, ..method }));
-        let allowed = split.filter(|method| shape.allows(method, gpu.abilities()));
+        let allowed = split.filter(|method| shape.allows(method, abilities));
         for method in plain.iter().copied().chain(allowed) {
             if !methods.contains(&method) {
                 methods.push(method);

@@ -6,6 +6,7 @@ mod attention_backward;
 pub mod builder;
 mod class_embedding;
 mod conv2d;
+mod conv2d_half;
 mod conv2d_methods;
 mod dropout;
 mod group_norm;

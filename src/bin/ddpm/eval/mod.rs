@@ -185,7 +185,7 @@ fn bound(args: &Args, model: &Path, source: &Source, device: &Device) -> Outcome
         folder.prepare(&state)?;
         interrupt::listen("eval")?;
     }
-    let gpu = tuned(&gpu, &checkpoint.unet, state.batch)?;
+    let gpu = tuned(&gpu, &checkpoint, state.batch)?;
     let evaluation = Evaluation {
         gpu: &gpu,
         checkpoint: &checkpoint,

@@ -27,7 +27,7 @@ use session::{End, Session};
 
 use crate::device::Device;
 use crate::shell::quoted_path;
-use crate::tuning::tuned;
+use crate::tuning::tuned_for_training;
 use crate::work::advise;
 use crate::{Outcome, interrupt, pictures};
 
@@ -62,7 +62,7 @@ pub fn run(args: &Args, device: &Device) -> Outcome {
     let micro_batch = config.training.micro_batch;
     let gpu = match &state {
         Some(saved) => saved.origin.methods_on(&gpu),
-        None => tuned(&gpu, &config.network, micro_batch)?,
+        None => tuned_for_training(&gpu, &config.network, micro_batch)?,
     };
     origin.methods = chosen_methods(&gpu, &graph, micro_batch);
     let (checkpoint, said) = start::checkpoint(&config, &graph, &dataset, init.as_ref())?;
