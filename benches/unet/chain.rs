@@ -10,6 +10,8 @@ use serde::Serialize;
 use crate::measure::{Runs, sizes};
 use crate::networks::Network;
 use crate::report::{Table, percent};
+use crate::steps::Work;
+use crate::tuned::tuned;
 
 /// A chain is as long as so many runs of a step's own benchmark.
 const RUNS_A_CHAIN: u32 = 4;
@@ -38,7 +40,8 @@ pub struct Row {
 /// A chain of `batch` pictures, as [`sampler::run`] plays it.
 pub fn row(gpu: &GpuContext, network: &Network, batch: u32) -> Result<Row> {
     let options = SamplerOptions { count: batch, ..SamplerOptions::default() };
-    let mut chain = Sampler::new(gpu, &network.checkpoint, &options)?;
+    let gpu = tuned(gpu, network, Work::Sampling, batch)?;
+    let mut chain = Sampler::new(&gpu, &network.checkpoint, &options)?;
     play(&mut chain, 1)?;
     let (steps, runs) = sizes(play(&mut chain, 1)?.wall);
     let steps = (steps * RUNS_A_CHAIN).min(MOST_STEPS).min(chain.steps_total());

@@ -13,6 +13,8 @@ use crate::costs::{Costs, Work};
 use crate::networks::Network;
 use crate::report::{Table, percent};
 use crate::roof::Roofs;
+use crate::steps;
+use crate::tuned::tuned;
 
 /// Times a plan is played; each of its steps counts with its median.
 const PLAYED: usize = 5;
@@ -40,20 +42,22 @@ pub struct Row {
 /// The kernels of sampling and of training `batch` pictures; none if the adapter has no timestamps.
 pub fn rows(gpu: &GpuContext, network: &Network, batch: u32) -> Result<Vec<Row>> {
     let options = SamplerOptions { count: batch, ..SamplerOptions::default() };
-    let sampler = Sampler::new(gpu, &network.checkpoint, &options)?;
+    let fastest = tuned(gpu, network, steps::Work::Sampling, batch)?;
+    let sampler = Sampler::new(&fastest, &network.checkpoint, &options)?;
     let costs = Costs::new(&network.graph, batch);
     let mut rows = Vec::new();
-    let Some(steps) = profile(gpu, sampler.plan())? else { return Ok(rows) };
-    rows.extend(grouped("sampling", &costs, &steps, 0..0));
+    let Some(found) = profile(gpu, sampler.plan())? else { return Ok(rows) };
+    rows.extend(grouped("sampling", &costs, &found, 0..0));
 
     let spec = TrainSpec { batch_size: batch, micro_batch: batch, ..TrainSpec::default() };
-    let trainer = Trainer::new(gpu, &network.checkpoint, &spec)?;
+    let fastest = tuned(gpu, network, steps::Work::Training, batch)?;
+    let trainer = Trainer::new(&fastest, &network.checkpoint, &spec)?;
     let [micro, update] = trainer.plans();
-    let Some(mut steps) = profile(gpu, micro)? else { return Ok(rows) };
-    let loss = steps.iter().position(|step| step.kernel == LOSS).unwrap_or(steps.len());
-    let backward = loss..steps.len();
-    steps.extend(profile(gpu, update)?.unwrap_or_default());
-    rows.extend(grouped("training", &costs, &steps, backward));
+    let Some(mut found) = profile(gpu, micro)? else { return Ok(rows) };
+    let loss = found.iter().position(|step| step.kernel == LOSS).unwrap_or(found.len());
+    let backward = loss..found.len();
+    found.extend(profile(gpu, update)?.unwrap_or_default());
+    rows.extend(grouped("training", &costs, &found, backward));
     Ok(rows)
 }
 

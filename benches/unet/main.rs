@@ -14,6 +14,7 @@ mod pytorch;
 mod report;
 mod roof;
 mod steps;
+mod tuned;
 
 use std::path::PathBuf;
 
@@ -39,6 +40,9 @@ struct Options {
     /// Leave out batches of which one step would take longer
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
     step_seconds: f64,
+    /// Multiply f16 on matrix units, and let PyTorch use bf16
+    #[arg(long)]
+    mixed_precision: bool,
     /// Where the numbers go as JSON
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench/unet.json"), value_name = "FILE")]
     json: PathBuf,
@@ -81,13 +85,18 @@ fn main() {
 fn measure(options: &Options) -> Result<()> {
     let wanted = |part| options.parts.is_empty() || options.parts.contains(&part);
     let adapter = std::env::var("DDPM_ADAPTER").ok();
-    let gpu = pollster::block_on(GpuContext::request(adapter.as_deref()))?;
+    let gpu = pollster::block_on(async {
+        match options.mixed_precision {
+            true => GpuContext::request_mixed(adapter.as_deref()).await,
+            false => GpuContext::request(adapter.as_deref()).await,
+        }
+    })?;
     let machine = machine::Machine::of(&gpu);
     println!("{}\n", machine.words());
 
     let roofs = roof::measure(&gpu)?;
     println!("{}", roofs.table());
-    let reference = networks::reference()?;
+    let (reference, cifar10) = (networks::reference()?, networks::cifar10()?);
 
     let mut kernels = Vec::new();
     if wanted(Part::Kernels) {
@@ -103,7 +112,7 @@ fn measure(options: &Options) -> Result<()> {
     }
     let mut all_steps = Vec::new();
     if wanted(Part::Steps) {
-        for network in [&reference, &networks::cifar10()?] {
+        for network in [&reference, &cifar10] {
             for work in [steps::Work::Sampling, steps::Work::Training] {
                 let rows = steps::rows(&gpu, network, work, options.step_seconds)?;
                 println!("{}", steps::table(network, work, &rows, &roofs));
@@ -113,9 +122,14 @@ fn measure(options: &Options) -> Result<()> {
     }
     let mut pytorch = Vec::new();
     if wanted(Part::Pytorch) {
-        pytorch = pytorch::rows(&gpu, &reference)?;
-        if !pytorch.is_empty() {
-            println!("{}", pytorch::table(&reference, &pytorch));
+        // On a CPU the larger network would take minutes a step.
+        let networks = if gpu.adapter().cpu { vec![&reference] } else { vec![&reference, &cifar10] };
+        for network in networks {
+            let rows = pytorch::rows(&gpu, network)?;
+            if !rows.is_empty() {
+                println!("{}", pytorch::table(network, &rows));
+            }
+            pytorch.extend(rows);
         }
     }
     let load_after = machine::load();

@@ -6,8 +6,8 @@ use ddpm::graph::{Graph, unet};
 use ddpm::spec::DiffusionSpec;
 use ddpm::train::{Preset, initial_weights};
 
-/// A diffusers folder, so that PyTorch reads the same.
-pub const REFERENCE: &str =
+/// A diffusers folder.
+const REFERENCE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/checkpoints/fashion-mnist-reference");
 
 /// A network, and what it costs.

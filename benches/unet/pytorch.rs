@@ -4,23 +4,27 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
+use ddpm::checkpoint::{Precision, folder};
 use ddpm::error::{Error, Result};
-use ddpm::gpu::GpuContext;
+use ddpm::gpu::{GpuContext, Tile};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::measure::{Runs, sizes};
-use crate::networks::{Network, REFERENCE};
+use crate::networks::Network;
 use crate::report::Table;
 use crate::steps::{self, Work};
 
-const BATCHES: [&str; 3] = ["1", "4", "16"];
+const CPU_BATCHES: &[&str] = &["1", "4", "16"];
+const GPU_BATCHES: &[&str] = &["1", "16", "128"];
 
 /// One batch size, in seconds a step.
 #[derive(Serialize)]
 pub struct Row {
+    network: &'static str,
     peer: String,
     device: String,
+    precision: String,
     work: Work,
     batch: u32,
     ours: Runs,
@@ -31,7 +35,7 @@ pub struct Row {
 
 /// All measurements; none where PyTorch is missing, which is said.
 pub fn rows(gpu: &GpuContext, network: &Network) -> Result<Vec<Row>> {
-    let mut script = match Script::start() {
+    let mut script = match Script::start(gpu, network)? {
         Ok(script) => script,
         Err(words) => {
             println!("PyTorch: {words}\n");
@@ -60,8 +64,10 @@ pub fn rows(gpu: &GpuContext, network: &Network) -> Result<Vec<Row>> {
         let ratio = times.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect();
         let text = |key: &str| facts[key].as_str().unwrap_or_default().to_owned();
         rows.push(Row {
+            network: network.name,
             peer: text("peer"),
             device: text("device"),
+            precision: text("precision"),
             work,
             batch,
             ours: Runs::new(times),
@@ -82,24 +88,32 @@ struct Script {
 }
 
 impl Script {
-    /// The script with its first measurement prepared, or why there is none.
-    fn start() -> std::result::Result<Self, String> {
+    /// The script for `network`, in a folder of its own below `target`, with its first measurement prepared; or why there is
+    /// none.
+    fn start(gpu: &GpuContext, network: &Network) -> Result<std::result::Result<Self, String>> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench/").to_owned() + network.name;
+        folder::save(&network.checkpoint, &folder, Precision::F32)?;
+        let (device, batches) =
+            if gpu.adapter().cpu { ("cpu", CPU_BATCHES) } else { ("cuda", GPU_BATCHES) };
         let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/pytorch.py");
-        let mut child = Command::new(&python)
-            .args([script, REFERENCE, "--turns", "--batch"])
-            .args(BATCHES)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("{python} does not run ({error})"))?;
+        let mut command = Command::new(&python);
+        command.args([concat!(env!("CARGO_MANIFEST_DIR"), "/benches/pytorch.py"), &folder, "--turns"]);
+        command.args(["--device", device, "--batch"]).args(batches);
+        if matches!(gpu.tile(), Tile::Matrices { .. }) {
+            command.arg("--bf16");
+        }
+        let mut child = match command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() {
+            Ok(child) => child,
+            Err(error) => return Ok(Err(format!("{python} does not run ({error})"))),
+        };
         let (input, output) = child.stdin.take().zip(child.stdout.take()).expect("both are piped");
         let mut script = Self { child, input, output: BufReader::new(output), first: None };
-        script.first = script.line().map_err(|error| error.to_string())?;
-        if script.first.is_none() {
-            return Err("no measurement; what it has to say is above".to_owned());
-        }
-        Ok(script)
+        script.first = match script.line() {
+            Ok(Some(line)) => Some(line),
+            Ok(None) => return Ok(Err("no measurement; what it has to say is above".to_owned())),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        Ok(Ok(script))
     }
 
     /// Its next line; none at its end.
@@ -146,7 +160,7 @@ pub fn table(network: &Network, rows: &[Row]) -> Table {
             row.ratio.words(2),
         ]
     };
-    let peer = rows.first().map_or_else(String::new, |row| format!("{} ({})", row.peer, row.device));
+    let peer = rows.first().map_or_else(String::new, |row| format!("{} ({}, {})", row.peer, row.device, row.precision));
     Table {
         title: format!("Ours beside {peer}, {}, in turns", network.name),
         head: &["step", "pictures", "ours, s", "PyTorch, s", "ours / PyTorch"],

@@ -11,6 +11,7 @@ use crate::measure::{Runs, seconds};
 use crate::networks::Network;
 use crate::report::{Table, percent};
 use crate::roof::Roofs;
+use crate::tuned::tuned;
 
 const BATCHES: [u32; 4] = [1, 4, 16, 64];
 
@@ -77,6 +78,7 @@ pub type Steps = Box<dyn FnMut(u32)>;
 
 /// Steps of `work` with `batch` pictures.
 pub fn steps(gpu: &GpuContext, network: &Network, work: Work, batch: u32) -> Result<Steps> {
+    let gpu = &tuned(gpu, network, work, batch)?;
     match work {
         Work::Sampling => sampling(gpu, network, batch),
         Work::Training => training(gpu, network, batch),

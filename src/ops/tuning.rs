@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::conv2d::{forward_shapes, shapes, transformed_bytes};
-use super::{Network, SHADERS};
+use super::{NATIVE_SHADERS, Network, SHADERS};
 use crate::error::Result;
 use crate::gpu::{Abilities, Algorithm, ConvShape, GpuContext, Method, Methods, Plan, Timestamps, assemble};
 use crate::graph::{Affine, Conv2d, Graph, Op, Param, ParamId, Tensor, TensorId};
@@ -137,6 +137,7 @@ pub fn choose(
 pub fn shaders_text() -> String {
     let of_methods = SHADERS
         .iter()
+        .chain(NATIVE_SHADERS)
         .filter(|shader| shader.name.starts_with("conv2d") || shader.name.starts_with("winograd"));
     of_methods.map(|shader| assemble(shader, &[])).collect()
 }
