@@ -9,6 +9,7 @@ mod costs;
 mod kernels;
 mod machine;
 mod measure;
+mod methods;
 mod networks;
 mod pytorch;
 mod report;
@@ -57,6 +58,8 @@ enum Part {
     Kernels,
     /// Steps of sampling and of training at several batch sizes, for two networks
     Steps,
+    /// The methods for convolutions beside each other, on the reference network
+    Methods,
     /// Whole chains: the GPU's time against the clock on the wall
     Chain,
     /// PyTorch on the same network
@@ -70,6 +73,8 @@ struct Report {
     roofs: roof::Roofs,
     kernels: Vec<kernels::Row>,
     steps: Vec<steps::Row>,
+    methods: Vec<methods::Row>,
+    compiled: Vec<methods::Compiled>,
     chains: Vec<chain::Row>,
     pytorch: Vec<pytorch::Row>,
 }
@@ -120,6 +125,15 @@ fn measure(options: &Options) -> Result<()> {
             }
         }
     }
+    let (mut all_methods, mut compiled) = (Vec::new(), Vec::new());
+    if wanted(Part::Methods) {
+        compiled = methods::compiled(&gpu)?;
+        println!("{}", methods::compile_table(&compiled));
+        for work in [steps::Work::Sampling] {
+            all_methods.extend(methods::rows(&gpu, &reference, work)?);
+        }
+        println!("{}", methods::table(&reference, &all_methods));
+    }
     let mut pytorch = Vec::new();
     if wanted(Part::Pytorch) {
         // On a CPU the larger network would take minutes a step.
@@ -133,7 +147,17 @@ fn measure(options: &Options) -> Result<()> {
         }
     }
     let load_after = machine::load();
-    let report = Report { machine, load_after, roofs, kernels, steps: all_steps, chains, pytorch };
+    let report = Report {
+        machine,
+        load_after,
+        roofs,
+        kernels,
+        steps: all_steps,
+        methods: all_methods,
+        compiled,
+        chains,
+        pytorch,
+    };
     report::write(&report, &options.json)
         .map_err(|error| Error::input(format!("{}: {error}", options.json.display())))?;
     println!("load {} at the end; {} has every run", load_after.unwrap_or(f64::NAN), options.json.display());
