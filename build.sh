@@ -109,13 +109,14 @@ web() {
 }
 
 # The wasm and its JavaScript in the folder $1, smaller; what counts is their gzipped size, so functions are inlined only
-# where they are tiny, and sorted so that those alike are neighbours.
+# where they are tiny, and sorted so that those alike are neighbours. No pointer is below 1024, the far end of the stack.
 minify_wasm() {
   local bin="$TOOLS/node_modules/.bin" features=(--enable-bulk-memory --enable-bulk-memory-opt --enable-mutable-globals
     --enable-multivalue --enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext)
-  "$bin/wasm-opt" "${features[@]}" -Oz --converge --one-caller-inline-max-function-size=20 --skip-pass=local-cse \
+  "$bin/wasm-opt" "${features[@]}" -Oz --converge --low-memory-unused --one-caller-inline-max-function-size=20 --skip-pass=local-cse \
     --reorder-functions-by-name --strip-debug --strip-producers --strip-target-features -S "$1/ddpm_bg.wasm" -o "$1/ddpm.wat"
-  # wasm-bindgen's names of imports and exports, with their hashes, are a tenth of it.
+  # wasm-bindgen's names of imports and exports, with their hashes, are a tenth of it. Which file of another crate a panic would
+  # name tells a visitor nothing, but where this was built.
   node - "$1/ddpm.wat" "$1/ddpm.js" <<'EOF'
 const { readFileSync, writeFileSync } = require("node:fs");
 const [wat, js] = process.argv.slice(2);
@@ -126,11 +127,14 @@ function rename(name) {
 }
 const names = String.raw`(?:__wbg_|__wbindgen_|wasm_bindgen__)\w+`;
 const bound = readFileSync(wat, "utf8").replace(/^ \((?:import|export) .*$/gm, (line) =>
-  line.replace(RegExp(`(?<=")${names}(?=")`, "g"), rename));
+  line.replace(RegExp(`(?<=")${names}(?=")`, "g"), rename))
+  .replace(/(?:\/rustc\/[0-9a-f]+\/library|(?:\/[\w.-]+)+?\/registry\/src)\/[\w./-]+?\.rs/g, (path) => "\\00".repeat(path.length));
 writeFileSync(wat, bound);
 writeFileSync(js, readFileSync(js, "utf8").replace(RegExp(`\\b${names}`, "g"), rename));
 EOF
-  "$bin/wasm-opt" "${features[@]}" --quiet "$1/ddpm.wat" -o "$1/ddpm_bg.wasm"
+  # What is left to save by the order on the stack is found when the binary is written.
+  "$bin/wasm-opt" "${features[@]}" --quiet --optimize-level=2 --shrink-level=2 --generate-stack-ir --optimize-stack-ir \
+    "$1/ddpm.wat" -o "$1/ddpm_bg.wasm"
   rm "$1/ddpm.wat"
   "$bin/esbuild" --log-level=warning --minify --format=esm "$1/ddpm.js" --outfile="$1/ddpm.js" --allow-overwrite
 }
