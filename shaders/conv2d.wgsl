@@ -9,29 +9,6 @@
 // out        [rows, out_quads]; written (=), or accumulated into (+=) if `accumulate`
 // One workgroup a tile of TILE rows by TILE channels, 4 × 4 an invocation, K in steps of 16. Dispatch: (rows / TILE, quads · 4 / TILE).
 
-struct Conv2d {
-    rows: u32,
-    out_height: u32,
-    out_width: u32,
-    out_quads: u32,
-    in_height: u32,
-    in_width: u32,
-    a_quads: u32,
-    b_quads: u32,
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    upsample: u32,
-    embedding_stride: u32,
-    embedding_quad: u32,
-    has_embedding: u32,
-    has_residual: u32,
-    has_bias: u32,
-    accumulate: u32,
-    splits: u32,
-    scale: f32, // of native/conv2d_matrices.wgsl alone
-}
-
 const TILE: u32 = 32u;
 const TILE_QUADS: u32 = TILE / 4u;
 const INVOCATIONS: u32 = TILE_QUADS * TILE_QUADS;

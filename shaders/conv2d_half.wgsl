@@ -4,29 +4,6 @@
 // weights [kernel · kernel · (a_quads + b_quads) · 4, out_quads] of four f16: the weights times 1024. An f16 below 2⁻¹⁴ is
 //         subnormal, and adapters may take it for 0; times 1024 none of them is.
 
-struct Conv2d {
-    rows: u32,
-    out_height: u32,
-    out_width: u32,
-    out_quads: u32,
-    in_height: u32,
-    in_width: u32,
-    a_quads: u32,
-    b_quads: u32,
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    upsample: u32,
-    embedding_stride: u32,
-    embedding_quad: u32,
-    has_embedding: u32,
-    has_residual: u32,
-    has_bias: u32,
-    accumulate: u32,
-    splits: u32,
-    pad: u32,
-}
-
 const TILE: u32 = 32u;
 const TILE_QUADS: u32 = TILE / 4u;
 const INVOCATIONS: u32 = TILE_QUADS * TILE_QUADS;

@@ -6,29 +6,6 @@
 // out      [rows, out_quads]; written (=), or accumulated into (+=) if `accumulate`
 // One invocation a row and vec4 of out.
 
-struct Conv2d {
-    rows: u32,
-    out_height: u32,
-    out_width: u32,
-    out_quads: u32,
-    in_height: u32,
-    in_width: u32,
-    a_quads: u32,
-    b_quads: u32,
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    upsample: u32,
-    embedding_stride: u32,
-    embedding_quad: u32,
-    has_embedding: u32,
-    has_residual: u32,
-    has_bias: u32,
-    accumulate: u32,
-    splits: u32,
-    scale: f32, // of native/conv2d_matrices.wgsl alone
-}
-
 @group(0) @binding(0) var<uniform> params: Conv2d;
 @group(0) @binding(1) var<storage, read> partials: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;

@@ -1,6 +1,6 @@
 // A convolution's output by Winograd's algorithm, from planes in a buffer; the include says all.
 
-@group(0) @binding(0) var<uniform> params: Winograd;
+@group(0) @binding(0) var<uniform> params: Conv2d;
 @group(0) @binding(1) var<storage, read> planes: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> embedding: array<vec4<f32>>;

@@ -1,9 +1,9 @@
 // The products of Winograd's algorithm, one a plane p: planes[p, tile, co] = Σ_ci inputs[p, tile, ci] · weights[p, ci, co]
 // (winograd_input.wgsl).
 //
-// inputs   [36, tiles, k_quads] vec4
-// weights  [36, k_quads · 4, weight_quads] vec4 of four output channels
-// planes   [36, tiles, out_quads]; written (=)
+// inputs   [36, out_width, a_quads] vec4: a line of pixels for each plane, a pixel for each tile
+// weights  [36, a_quads · 4, out_quads] vec4 of four output channels
+// planes   [36, out_width, out_quads]; written (=)
 // One workgroup a block of TILE tiles by TILE channels of a plane, 4 × 4 an invocation, K in steps of 16.
 // Dispatch: (tiles / TILE, quads · 4 / TILE, 36).
 
@@ -12,7 +12,7 @@ const TILE_QUADS: u32 = TILE / 4u;
 const INVOCATIONS: u32 = TILE_QUADS * TILE_QUADS;
 const LOADS: u32 = TILE * 4u / INVOCATIONS;
 
-@group(0) @binding(0) var<uniform> params: Winograd;
+@group(0) @binding(0) var<uniform> params: Conv2d;
 @group(0) @binding(1) var<storage, read> inputs: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> weights: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> planes: array<vec4<f32>>;
@@ -32,14 +32,14 @@ fn winograd_product(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_
     var sum1 = vec4<f32>(0.0);
     var sum2 = vec4<f32>(0.0);
     var sum3 = vec4<f32>(0.0);
-    for (var quad = 0u; quad < params.k_quads; quad += 4u) {
+    for (var quad = 0u; quad < params.a_quads; quad += 4u) {
         for (var i = 0u; i < LOADS; i++) {
             let load_row = local_ix / 4u + i * (INVOCATIONS / 4u);
             let tile = first_tile + load_row;
             let k_quad = quad + local_ix % 4u;
             var value = vec4<f32>(0.0);
-            if tile < params.tiles && k_quad < params.k_quads {
-                value = inputs[(plane * params.tiles + tile) * params.k_quads + k_quad];
+            if tile < params.out_width && k_quad < params.a_quads {
+                value = inputs[(plane * params.out_width + tile) * params.a_quads + k_quad];
             }
             sh_x[(local_ix % 4u) * TILE + load_row] = value;
         }
@@ -48,8 +48,8 @@ fn winograd_product(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_
             let k = quad * 4u + ix / TILE_QUADS;
             let co = first_quad + ix % TILE_QUADS;
             var value = vec4<f32>(0.0);
-            if k < params.k_quads * 4u && co < params.out_quads {
-                value = weights[(plane * params.k_quads * 4u + k) * params.weight_quads + co];
+            if k < params.a_quads * 4u && co < params.out_quads {
+                value = weights[(plane * params.a_quads * 4u + k) * params.out_quads + co];
             }
             sh_w[ix] = value;
         }
@@ -77,9 +77,9 @@ fn weight_tile(k_quad: u32, column: u32) -> mat4x4<f32> {
 }
 
 fn store_plane(plane: u32, tile: u32, quad: u32, sum: vec4<f32>) {
-    if tile < params.tiles && quad < params.out_quads {
-        planes[(plane * params.tiles + tile) * params.out_quads + quad] = sum;
+    if tile < params.out_width && quad < params.out_quads {
+        planes[(plane * params.out_width + tile) * params.out_quads + quad] = sum;
     }
 }
 
-//#import winograd
+//#import conv2d

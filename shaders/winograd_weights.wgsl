@@ -1,21 +1,13 @@
-// A convolution's weights for Winograd's algorithm: U = G w Gᵀ (winograd_input.wgsl).
+// A convolution's weights for Winograd's algorithm: U = G w Gᵀ (winograd_input.wgsl), where training changes them; the host transforms
+// others as it uploads them.
 //
-// weights      [9, k_quads · 4, weight_quads] vec4 of four output channels, tap = 3 · ky + kx
-// transformed  [36, k_quads · 4, weight_quads]; written (=)
+// weights  [9, k_quads · 4, out_quads] vec4 of four output channels, tap = 3 · ky + kx; k_quads are both sources'
+// planes   [36, k_quads · 4, out_quads]; written (=)
 // One invocation an input channel and quad of output channels.
 
-@group(0) @binding(0) var<uniform> params: Winograd;
+@group(0) @binding(0) var<uniform> params: Conv2d;
 @group(0) @binding(1) var<storage, read> weights: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> transformed: array<vec4<f32>>;
-
-struct Six {
-    v0: vec4<f32>,
-    v1: vec4<f32>,
-    v2: vec4<f32>,
-    v3: vec4<f32>,
-    v4: vec4<f32>,
-    v5: vec4<f32>,
-}
+@group(0) @binding(2) var<storage, read_write> planes: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
 fn winograd_weights(
@@ -24,19 +16,19 @@ fn winograd_weights(
     @builtin(local_invocation_index) local_ix: u32,
 ) {
     let item = grid_index(workgroup, workgroups, local_ix);
-    let step = params.k_quads * 4u * params.weight_quads;
+    let step = (params.a_quads + params.b_quads) * 4u * params.out_quads;
     if item >= step {
         return;
     }
-    let c0 = column(item);
-    let c1 = column(item + step);
-    let c2 = column(item + 2u * step);
-    store_line(item, interpolated(c0.v0, c1.v0, c2.v0));
-    store_line(item + 6u * step, interpolated(c0.v1, c1.v1, c2.v1));
-    store_line(item + 12u * step, interpolated(c0.v2, c1.v2, c2.v2));
-    store_line(item + 18u * step, interpolated(c0.v3, c1.v3, c2.v3));
-    store_line(item + 24u * step, interpolated(c0.v4, c1.v4, c2.v4));
-    store_line(item + 30u * step, interpolated(c0.v5, c1.v5, c2.v5));
+    let c0 = column(item, step);
+    let c1 = column(item + step, step);
+    let c2 = column(item + 2u * step, step);
+    store_line(item, step, interpolated(c0.v0, c1.v0, c2.v0));
+    store_line(item + 6u * step, step, interpolated(c0.v1, c1.v1, c2.v1));
+    store_line(item + 12u * step, step, interpolated(c0.v2, c1.v2, c2.v2));
+    store_line(item + 18u * step, step, interpolated(c0.v3, c1.v3, c2.v3));
+    store_line(item + 24u * step, step, interpolated(c0.v4, c1.v4, c2.v4));
+    store_line(item + 30u * step, step, interpolated(c0.v5, c1.v5, c2.v5));
 }
 
 // G times a line of three. With points ±p and ±q, p = 3/4 and q = 3/2: 1 / (p² q²), 1 / (2 p² (p² − q²)) and
@@ -56,21 +48,9 @@ fn interpolated(w0: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>) -> Six {
     );
 }
 
-// G times the column of three taps that begins at `ix`.
-fn column(ix: u32) -> Six {
-    let step = 3u * params.k_quads * 4u * params.weight_quads;
-    return interpolated(weights[ix], weights[ix + step], weights[ix + 2u * step]);
+// G times the column of three taps that begins at `ix`; taps lie `step` apart.
+fn column(ix: u32, step: u32) -> Six {
+    return interpolated(weights[ix], weights[ix + 3u * step], weights[ix + 6u * step]);
 }
 
-fn store_line(to: u32, line: Six) {
-    let step = params.k_quads * 4u * params.weight_quads;
-    transformed[to] = line.v0;
-    transformed[to + step] = line.v1;
-    transformed[to + 2u * step] = line.v2;
-    transformed[to + 3u * step] = line.v3;
-    transformed[to + 4u * step] = line.v4;
-    transformed[to + 5u * step] = line.v5;
-}
-
-//#import grid
-//#import winograd
+//#import winograd_planes

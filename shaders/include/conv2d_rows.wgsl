@@ -1,5 +1,5 @@
-// The rows of a convolution's implicit GEMM, for a uniform block `params` with Conv2d's fields: where a row's taps
-// read, and what is added before a row is stored.
+// The rows of a convolution's implicit GEMM, for the uniform block `params: Conv2d`: where a row's taps read, and what is
+// added before a row is stored.
 
 // (y, x) that tap (0, 0) of a row reads, and the first pixel of its sample; y is far outside for rows past the end.
 fn origin(row: u32) -> vec3<i32> {
@@ -48,3 +48,5 @@ fn store(row: u32, quad: u32, sum: vec4<f32>) {
     }
     out[ix] = value;
 }
+
+//#import conv2d

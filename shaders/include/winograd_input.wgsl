@@ -8,18 +8,9 @@
 // the rest. The interpolation points are 0, ±3/4, ±3/2 and ∞: in f32 the result is half as far from the exact one as with
 // the usual 0, ±1, ±2, ∞, and not twice as far as the direct way's. A and B are exact in f32.
 //
-// x       [samples, in_height, in_width, x_quads] vec4: one source; a concatenation takes two dispatches
-// planes  [36, tiles, k_quads] vec4, this source's quads from k_offset on; written (=)
+// x       [samples, in_height, in_width, a_quads] vec4: one source; a concatenation takes two dispatches
+// planes  [36, tiles, k_quads] vec4 of both sources' channels, this one's from k_offset on; written (=)
 // One invocation a tile and quad of channels.
-
-struct Six {
-    v0: vec4<f32>,
-    v1: vec4<f32>,
-    v2: vec4<f32>,
-    v3: vec4<f32>,
-    v4: vec4<f32>,
-    v5: vec4<f32>,
-}
 
 @compute @workgroup_size(64)
 fn winograd_input(
@@ -28,12 +19,13 @@ fn winograd_input(
     @builtin(local_invocation_index) local_ix: u32,
 ) {
     let item = grid_index(workgroup, workgroups, local_ix);
-    let tile = item / params.x_quads;
-    let quad = item % params.x_quads;
-    if tile >= params.tiles {
+    let counts = tile_counts();
+    let tile = item / params.a_quads;
+    let quad = item % params.a_quads;
+    if tile >= counts.z {
         return;
     }
-    let place = tile_place(tile);
+    let place = tile_place(tile, counts);
     let first = vec2<i32>(place.yz) - 1;
     let c0 = column(place.x, first, quad);
     let c1 = column(place.x, first + vec2<i32>(0, 1), quad);
@@ -41,14 +33,15 @@ fn winograd_input(
     let c3 = column(place.x, first + vec2<i32>(0, 3), quad);
     let c4 = column(place.x, first + vec2<i32>(0, 4), quad);
     let c5 = column(place.x, first + vec2<i32>(0, 5), quad);
-    let to = tile * params.k_quads + params.k_offset + quad;
-    let step = 6u * params.tiles * params.k_quads;
-    store_line(to, transformed(c0.v0, c1.v0, c2.v0, c3.v0, c4.v0, c5.v0));
-    store_line(to + step, transformed(c0.v1, c1.v1, c2.v1, c3.v1, c4.v1, c5.v1));
-    store_line(to + 2u * step, transformed(c0.v2, c1.v2, c2.v2, c3.v2, c4.v2, c5.v2));
-    store_line(to + 3u * step, transformed(c0.v3, c1.v3, c2.v3, c3.v3, c4.v3, c5.v3));
-    store_line(to + 4u * step, transformed(c0.v4, c1.v4, c2.v4, c3.v4, c4.v4, c5.v4));
-    store_line(to + 5u * step, transformed(c0.v5, c1.v5, c2.v5, c3.v5, c4.v5, c5.v5));
+    let k_quads = params.a_quads + params.b_quads;
+    let to = tile * k_quads + params.k_offset + quad;
+    let step = counts.z * k_quads;
+    store_line(to, step, transformed(c0.v0, c1.v0, c2.v0, c3.v0, c4.v0, c5.v0));
+    store_line(to + 6u * step, step, transformed(c0.v1, c1.v1, c2.v1, c3.v1, c4.v1, c5.v1));
+    store_line(to + 12u * step, step, transformed(c0.v2, c1.v2, c2.v2, c3.v2, c4.v2, c5.v2));
+    store_line(to + 18u * step, step, transformed(c0.v3, c1.v3, c2.v3, c3.v3, c4.v3, c5.v3));
+    store_line(to + 24u * step, step, transformed(c0.v4, c1.v4, c2.v4, c3.v4, c4.v4, c5.v4));
+    store_line(to + 30u * step, step, transformed(c0.v5, c1.v5, c2.v5, c3.v5, c4.v5, c5.v5));
 }
 
 // Bᵀ times a line of six.
@@ -83,19 +76,9 @@ fn column(sample: u32, at: vec2<i32>, quad: u32) -> Six {
 fn pixel(sample: u32, at: vec2<i32>, quad: u32) -> vec4<f32> {
     let inside = all(at >= vec2<i32>()) && at.x < i32(params.out_height) && at.y < i32(params.out_width);
     let stored = select(vec2<u32>(), vec2<u32>(at), inside) >> vec2<u32>(params.upsample);
-    let ix = ((sample * params.in_height + stored.x) * params.in_width + stored.y) * params.x_quads + quad;
+    let ix = ((sample * params.in_height + stored.x) * params.in_width + stored.y) * params.a_quads + quad;
     return select(vec4<f32>(), x_at(ix), inside);
 }
 
-fn store_line(to: u32, line: Six) {
-    let step = params.tiles * params.k_quads;
-    planes[to] = line.v0;
-    planes[to + step] = line.v1;
-    planes[to + 2u * step] = line.v2;
-    planes[to + 3u * step] = line.v3;
-    planes[to + 4u * step] = line.v4;
-    planes[to + 5u * step] = line.v5;
-}
-
-//#import grid
 //#import winograd
+//#import winograd_planes

@@ -19,19 +19,20 @@ fn winograd_output(
     @builtin(local_invocation_index) local_ix: u32,
 ) {
     let item = grid_index(workgroup, workgroups, local_ix);
+    let counts = tile_counts();
     let tile = item / params.out_quads;
     let quad = item % params.out_quads;
-    if tile >= params.tiles {
+    if tile >= counts.z {
         return;
     }
-    let step = params.tiles * params.out_quads;
-    let c0 = column(item);
-    let c1 = column(item + step);
-    let c2 = column(item + 2u * step);
-    let c3 = column(item + 3u * step);
-    let c4 = column(item + 4u * step);
-    let c5 = column(item + 5u * step);
-    let place = tile_place(tile);
+    let step = counts.z * params.out_quads;
+    let c0 = column(item, step);
+    let c1 = column(item + step, step);
+    let c2 = column(item + 2u * step, step);
+    let c3 = column(item + 3u * step, step);
+    let c4 = column(item + 4u * step, step);
+    let c5 = column(item + 5u * step, step);
+    let place = tile_place(tile, counts);
     store_line(place, quad, transformed(c0.v0, c1.v0, c2.v0, c3.v0, c4.v0, c5.v0));
     store_line(place + vec3<u32>(0u, 1u, 0u), quad, transformed(c0.v1, c1.v1, c2.v1, c3.v1, c4.v1, c5.v1));
     store_line(place + vec3<u32>(0u, 2u, 0u), quad, transformed(c0.v2, c1.v2, c2.v2, c3.v2, c4.v2, c5.v2));
@@ -52,16 +53,15 @@ fn transformed(m0: vec4<f32>, m1: vec4<f32>, m2: vec4<f32>, m3: vec4<f32>, m4: v
     );
 }
 
-// Aᵀ times the column of six planes that begins at `ix`.
-fn column(ix: u32) -> Four {
-    let step = 6u * params.tiles * params.out_quads;
+// Aᵀ times the column of six planes that begins at `ix`; planes lie `step` apart.
+fn column(ix: u32, step: u32) -> Four {
     return transformed(
         plane_at(ix),
-        plane_at(ix + step),
-        plane_at(ix + 2u * step),
-        plane_at(ix + 3u * step),
-        plane_at(ix + 4u * step),
-        plane_at(ix + 5u * step),
+        plane_at(ix + 6u * step),
+        plane_at(ix + 12u * step),
+        plane_at(ix + 18u * step),
+        plane_at(ix + 24u * step),
+        plane_at(ix + 30u * step),
     );
 }
 

@@ -12,29 +12,6 @@
 enable f16;
 enable wgpu_cooperative_matrix;
 
-struct Conv2d {
-    rows: u32,
-    out_height: u32,
-    out_width: u32,
-    out_quads: u32,
-    in_height: u32,
-    in_width: u32,
-    a_quads: u32,
-    b_quads: u32,
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    upsample: u32,
-    embedding_stride: u32,
-    embedding_quad: u32,
-    has_embedding: u32,
-    has_residual: u32,
-    has_bias: u32,
-    accumulate: u32,
-    splits: u32,
-    scale: f32,
-}
-
 const SIDE: u32 = 16u;
 const SUBGROUP: u32 = 32u;
 const SUBGROUPS: u32 = 4u;

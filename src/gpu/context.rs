@@ -3,17 +3,19 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
+#[cfg(not(target_arch = "wasm32"))]
+use super::choice::{Abilities, Methods};
 use super::kernel::{CompiledKernel, KernelKey};
 #[cfg(not(target_arch = "wasm32"))]
 use super::matrices;
-#[cfg(not(target_arch = "wasm32"))]
-use super::methods::{Abilities, ConvShape, Method, Methods};
+#[cfg(target_arch = "wasm32")]
+use super::methods::rule;
+use super::methods::{ConvShape, Method};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How convolutions and matrix products are tiled on this adapter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(target_arch = "wasm32"), derive(Hash, serde::Serialize, serde::Deserialize))]
-#[cfg_attr(not(target_arch = "wasm32"), serde(rename_all = "snake_case"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Tile {
     /// One output an invocation: the reference for the others. A page has no use for it.
     #[cfg(not(target_arch = "wasm32"))]
@@ -191,16 +193,15 @@ impl GpuContext {
     /// # Errors
     /// If there is none, or it refuses a device.
     pub async fn request_default() -> Result<Self> {
-        Self::from_adapter(&default_adapter(&instance()).await?, NOTHING).await
+        Self::request_from(&instance()).await
     }
 
-    /// A device on the system's choice of `instance`'s adapters, and that adapter.
+    /// A device on the system's choice of `instance`'s adapters.
     ///
     /// # Errors
     /// As [`Self::request_default`].
-    pub async fn request_from(instance: &wgpu::Instance) -> Result<(Self, wgpu::Adapter)> {
-        let adapter = default_adapter(instance).await?;
-        Ok((Self::from_adapter(&adapter, NOTHING).await?, adapter))
+    pub async fn request_from(instance: &wgpu::Instance) -> Result<Self> {
+        Self::from_adapter(&default_adapter(instance).await?, NOTHING).await
     }
 
     /// A device with the features `wanted`, and those that are of use where they are offered.
@@ -331,6 +332,12 @@ impl GpuContext {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn method(&self, shape: &ConvShape) -> Method {
         self.inner.methods.of(shape, self.abilities())
+    }
+
+    /// How a convolution of `shape` is computed here.
+    #[cfg(target_arch = "wasm32")]
+    pub fn method(&self, shape: &ConvShape) -> Method {
+        Method::new(rule(shape, self.inner.tile), self.inner.tile)
     }
 
     /// How methods for convolutions are chosen here.

@@ -16,7 +16,8 @@ pub struct ParamsLayout {
     pub name: &'static str,
     /// Bytes.
     pub size: usize,
-    /// Name and byte offset of each field.
+    /// Name and byte offset of each field; only tests look, so a page has none.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fields: &'static [(&'static str, usize)],
 }
 
@@ -38,6 +39,7 @@ macro_rules! params {
             const LAYOUT: $crate::gpu::ParamsLayout = $crate::gpu::ParamsLayout {
                 name: stringify!($name),
                 size: size_of::<$name>(),
+                #[cfg(not(target_arch = "wasm32"))]
                 fields: &[$((stringify!($field), std::mem::offset_of!($name, $field)),)*],
             };
         }
@@ -152,6 +154,7 @@ const INCLUDES: &[(&str, &str)] = &[
     #[cfg(not(target_arch = "wasm32"))]
     include_file!("bound"),
     include_file!("chain"),
+    include_file!("conv2d"),
     #[cfg(not(target_arch = "wasm32"))]
     include_file!("conv2d_partials"),
     include_file!("conv2d_rows"),
@@ -172,12 +175,10 @@ const INCLUDES: &[(&str, &str)] = &[
     include_file!("turns"),
     #[cfg(not(target_arch = "wasm32"))]
     include_file!("variance"),
-    #[cfg(not(target_arch = "wasm32"))]
     include_file!("winograd"),
-    #[cfg(not(target_arch = "wasm32"))]
     include_file!("winograd_input"),
-    #[cfg(not(target_arch = "wasm32"))]
     include_file!("winograd_output"),
+    include_file!("winograd_planes"),
 ];
 
 /// The whole text of a shader: consts set, imports appended (once each), so that error lines stay true. Where an import's name

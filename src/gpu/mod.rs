@@ -1,11 +1,12 @@
 //! The GPU: device, buffers, kernels, recorded plans, readback. One code path for native and web.
 
 mod buffer;
+#[cfg(not(target_arch = "wasm32"))]
+mod choice;
 mod context;
 mod kernel;
 #[cfg(not(target_arch = "wasm32"))]
 mod matrices;
-#[cfg(not(target_arch = "wasm32"))]
 mod methods;
 mod pace;
 mod plan;
@@ -16,10 +17,11 @@ mod readback;
 mod timestamps;
 
 pub use buffer::{Buffer, SLICE_WORDS, TEXEL_ROW, Texels};
+#[cfg(not(target_arch = "wasm32"))]
+pub use choice::{Abilities, Methods};
 pub use context::{AdapterSummary, Counts, GpuContext, Tile};
 pub use kernel::{Binding, KernelKey, Params, ParamsLayout, Shader, assemble};
-#[cfg(not(target_arch = "wasm32"))]
-pub use methods::{Abilities, Algorithm, ConvShape, Method, Methods};
+pub use methods::{Algorithm, ConvShape, Method};
 pub use pace::Pace;
 pub use plan::{Arg, Plan, Recorder};
 #[cfg(not(target_arch = "wasm32"))]
@@ -28,3 +30,4 @@ pub use profile::StepTime;
 pub use timestamps::Timestamps;
 
 pub(crate) use kernel::{params, wgsl};
+pub(crate) use plan::grid;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::buffer::{Buffer, TEXEL_ROW, Texels};
 use super::context::GpuContext;
-use super::kernel::{Binding, CompiledKernel, KernelKey, Params};
+use super::kernel::{Binding, CompiledKernel, KernelKey, Params, ParamsLayout};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What is bound to one binding.
@@ -82,8 +82,7 @@ impl<'a> Recorder<'a> {
         args: &[Arg<'_>],
         groups: [u32; 3],
     ) -> Result<()> {
-        assert!(P::LAYOUT == key.shader.params, "{label}: uniform block of {}", key.shader.name);
-        self.dispatch_bytes(label, key, bytemuck::bytes_of(params), args, groups)
+        self.dispatch_bytes(label, key, (&P::LAYOUT, bytemuck::bytes_of(params)), args, groups)
     }
 
     /// [`Self::dispatch`] with the uniform block's bytes: one copy of the code for all of them.
@@ -91,10 +90,11 @@ impl<'a> Recorder<'a> {
         &mut self,
         label: &str,
         key: KernelKey,
-        params: &[u8],
+        (layout, params): (&ParamsLayout, &[u8]),
         args: &[Arg<'_>],
         groups: [u32; 3],
     ) -> Result<()> {
+        assert!(*layout == key.shader.params, "{label}: uniform block of {}", key.shader.name);
         assert!(args.len() == key.shader.bindings.len(), "{label}: bindings of {}", key.shader.name);
         if groups.iter().any(|&n| n > 65_535) {
             let text = format!("{label} needs {groups:?} workgroups, at most 65535 a dimension are allowed");
@@ -134,9 +134,7 @@ impl<'a> Recorder<'a> {
         args: &[Arg<'_>],
         count: u32,
     ) -> Result<()> {
-        let groups = count.div_ceil(64).max(1);
-        let rows = groups.div_ceil(65_535);
-        self.dispatch(label, key, params, args, [groups.div_ceil(rows), rows, 1])
+        self.dispatch(label, key, params, args, grid(count))
     }
 
     /// Records a copy of a whole buffer into texels.
@@ -158,6 +156,13 @@ impl<'a> Recorder<'a> {
     pub fn take(&mut self) -> Plan {
         Plan { steps: std::mem::take(&mut self.steps) }
     }
+}
+
+/// Workgroups of 64 for `count` items, as [`Recorder::dispatch_items`] has them.
+pub(crate) fn grid(count: u32) -> [u32; 3] {
+    let groups = count.div_ceil(64).max(1);
+    let rows = groups.div_ceil(65_535);
+    [groups.div_ceil(rows), rows, 1]
 }
 
 impl Plan {

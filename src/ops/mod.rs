@@ -41,7 +41,6 @@ pub mod training_loss;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod tuning;
 
-#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use conv2d::scratch_words;
 pub use network::{Network, to_channels_first, to_channels_last};
 pub use training::{TrainingNetwork, TrainingOptions};
@@ -95,17 +94,12 @@ pub static SHADERS: &[&Shader] = &[
     &conv2d::CONV2D_SUM,
     #[cfg(not(target_arch = "wasm32"))]
     &conv2d::WINOGRAD_INPUT,
-    #[cfg(not(target_arch = "wasm32"))]
     &conv2d::WINOGRAD_INPUT_TEXEL,
     #[cfg(not(target_arch = "wasm32"))]
     &conv2d::WINOGRAD_OUTPUT,
-    #[cfg(not(target_arch = "wasm32"))]
     &conv2d::WINOGRAD_OUTPUT_TEXEL,
     #[cfg(not(target_arch = "wasm32"))]
     &conv2d::WINOGRAD_PRODUCT,
-    #[cfg(not(target_arch = "wasm32"))]
-    &conv2d::WINOGRAD_PRODUCT_TEXEL,
-    #[cfg(not(target_arch = "wasm32"))]
     &conv2d::WINOGRAD_WEIGHTS,
 ];
 
@@ -113,8 +107,8 @@ pub static SHADERS: &[&Shader] = &[
 #[cfg(not(target_arch = "wasm32"))]
 pub static NATIVE_SHADERS: &[&Shader] = &[&conv2d::CONV2D_MATRICES, &conv2d::CONV2D_WEIGHT_GRADIENT_MATRICES];
 
-/// The kernels that [`Network::new`] needs for `graph` under `tile` where convolutions are computed the direct way, as they are
-/// in a page: to be compiled one at a time before it.
+/// The kernels that [`Network::new`] needs for `graph` under `tile` where the rule chooses the methods, as it does in a page: to be
+/// compiled one at a time before it.
 pub fn kernels(graph: &Graph, tile: Tile) -> Vec<KernelKey> {
     let mut keys: Vec<KernelKey> = Vec::new();
     for op in &graph.ops {
@@ -122,7 +116,7 @@ pub fn kernels(graph: &Graph, tile: Tile) -> Vec<KernelKey> {
             Op::TimestepEmbedding { .. } => all_entries(&timestep_embedding::TIMESTEP_EMBEDDING),
             Op::ClassEmbedding { .. } => all_entries(&class_embedding::CLASS_EMBEDDING),
             Op::Linear { .. } => all_entries(&linear::LINEAR),
-            Op::Conv2d(conv) => vec![conv2d::kernel(tile, graph.tensor(conv.out).quads())],
+            Op::Conv2d(_) => conv2d::kernels(tile),
             Op::GroupNorm { .. } => all_entries(&group_norm::GROUP_NORM),
             Op::Attention { .. } => attention::kernels(tile).to_vec(),
         };

@@ -3,9 +3,7 @@
 use super::block::Block;
 use super::{attention, class_embedding, conv2d, group_norm, linear, timestep_embedding};
 use crate::error::{Error, Result};
-#[cfg(not(target_arch = "wasm32"))]
-use crate::gpu::Tile;
-use crate::gpu::{Buffer, GpuContext, Recorder, TEXEL_ROW, Texels};
+use crate::gpu::{Arg, Buffer, GpuContext, Recorder, TEXEL_ROW, Texels, Tile};
 use crate::graph::{Graph, Op, Parameters, Storage, TensorId};
 
 /// Where the parameters are: with the caller, or on the GPU where training changes them.
@@ -16,9 +14,8 @@ pub(super) trait Weights {
     /// A block for kernels that read texels, or the buffer to be copied to texels before each use.
     fn texels(&self, gpu: &GpuContext, graph: &Graph, block: &Block) -> Result<TexelWeights>;
 
-    /// A block as f16, for kernels that read that: if each of its elements is exactly that, and none is trained.
-    #[cfg(not(target_arch = "wasm32"))]
-    fn halves(&self, gpu: &GpuContext, graph: &Graph, block: &Block) -> Result<Option<Buffer>>;
+    /// A block's values, unless training changes them.
+    fn fixed_values(&self, graph: &Graph, block: &Block) -> Result<Option<Vec<f32>>>;
 
     /// Where a block's gradient is accumulated, if it is trained.
     fn gradients(&self, block: &Block) -> Option<Buffer>;
@@ -42,10 +39,8 @@ impl Weights for Given<'_> {
         gpu.texels_with(&block.label, block.pack(graph, self.0)?).map(TexelWeights::Texels)
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
-    fn halves(&self, gpu: &GpuContext, graph: &Graph, block: &Block) -> Result<Option<Buffer>> {
-        let halves = conv2d::halves(&block.pack(graph, self.0)?);
-        halves.map(|halves| gpu.buffer_with(&block.label, &halves)).transpose()
+    fn fixed_values(&self, graph: &Graph, block: &Block) -> Result<Option<Vec<f32>>> {
+        block.pack(graph, self.0).map(Some)
     }
 
     fn gradients(&self, _: &Block) -> Option<Buffer> {
@@ -77,25 +72,40 @@ struct Scratch {
     partials: Option<Buffer>,
     scores: Option<Buffer>,
     transposed: Option<Buffer>,
-    #[cfg(not(target_arch = "wasm32"))]
     transformed: Option<Buffer>,
-    #[cfg(not(target_arch = "wasm32"))]
     planes: [Option<Buffer>; 2],
-    texels: [Option<Texels>; 4],
+    texels: [Option<Texels>; 3],
 }
 
 /// Textures that ops copy operands into on CPU adapters, one purpose each so that one dispatch may read several.
 #[derive(Clone, Copy)]
 pub(super) enum TexelScratch {
-    /// An operation's input.
+    /// An operation's input, or a step's.
     Input,
     /// Attention's weights, or a layer's.
     Weights,
     /// The gradient of an operation's output.
     OutputGradient,
-    /// What lies between the steps of Winograd's algorithm.
+}
+
+/// A tensor where this adapter's kernels for convolutions read it.
+pub(super) enum Operand {
+    Buffer(Buffer),
+    Texels(Texels),
+    /// Weights, in f16.
     #[cfg(not(target_arch = "wasm32"))]
-    Planes,
+    Halves(Buffer),
+}
+
+impl<'a> From<&'a Operand> for Arg<'a> {
+    fn from(operand: &'a Operand) -> Self {
+        match operand {
+            Operand::Buffer(buffer) => buffer.into(),
+            #[cfg(not(target_arch = "wasm32"))]
+            Operand::Halves(buffer) => buffer.into(),
+            Operand::Texels(texels) => texels.into(),
+        }
+    }
 }
 
 impl<'a, 'g> Recording<'a, 'g> {
@@ -191,7 +201,8 @@ impl<'a, 'g> Recording<'a, 'g> {
     /// Where a block of parameters is as f16, if it can be.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn block_halves(&self, block: &Block) -> Result<Option<Buffer>> {
-        self.weights.halves(self.rec.gpu, self.graph, block)
+        let halves = self.fixed_values(block)?.and_then(|values| conv2d::halves(&values));
+        halves.map(|halves| self.rec.gpu.buffer_with(&block.label, &halves)).transpose()
     }
 
     /// Where the gradient of a block of parameters is accumulated.
@@ -219,6 +230,14 @@ impl<'a, 'g> Recording<'a, 'g> {
         self.copied(buffer, TexelScratch::Input)
     }
 
+    /// `buffer`, or on CPU adapters the scratch texture for `purpose` that it is copied into.
+    pub(super) fn operand(&mut self, buffer: &Buffer, purpose: TexelScratch) -> Result<Operand> {
+        match self.rec.gpu.tile() {
+            Tile::Registers => self.copied(buffer, purpose).map(Operand::Texels),
+            _ => Ok(Operand::Buffer(buffer.clone())),
+        }
+    }
+
     /// Copies `buffer` into the scratch texture for `purpose`.
     pub(super) fn copied(&mut self, buffer: &Buffer, purpose: TexelScratch) -> Result<Texels> {
         let texels = self.texel_scratch(purpose, buffer)?;
@@ -238,18 +257,16 @@ impl<'a, 'g> Recording<'a, 'g> {
             TexelScratch::Input => (0, "input as texels"),
             TexelScratch::Weights => (1, "weights as texels"),
             TexelScratch::OutputGradient => (2, "output gradient as texels"),
-            #[cfg(not(target_arch = "wasm32"))]
-            TexelScratch::Planes => (3, "planes as texels"),
         };
+        let activations = || self.buffers.iter().map(Buffer::texel_rows).max().unwrap_or(0);
+        let planes =
+            || conv2d::scratch_words(gpu, self.graph, self.batch)[0].div_ceil(u64::from(TEXEL_ROW) * 4);
         let largest = match purpose {
-            TexelScratch::Input | TexelScratch::OutputGradient => {
-                self.buffers.iter().map(Buffer::texel_rows).max()
-            }
-            #[cfg(not(target_arch = "wasm32"))]
-            TexelScratch::Planes => self.scratch.planes[0].as_ref().map(Buffer::texel_rows),
-            TexelScratch::Weights => None,
+            TexelScratch::Input => activations().max(planes() as u32),
+            TexelScratch::OutputGradient => activations(),
+            TexelScratch::Weights => 0,
         };
-        let rows = buffer.texel_rows().max(largest.unwrap_or(0));
+        let rows = buffer.texel_rows().max(largest);
         match &self.scratch.texels[slot] {
             Some(texels) if texels.rows() >= rows => Ok(texels.clone()),
             _ => Ok(self.scratch.texels[slot].insert(gpu.texels(label, rows)?).clone()),
@@ -267,7 +284,6 @@ impl<'a, 'g> Recording<'a, 'g> {
     }
 
     /// Scratch for a layer's transformed weights, of `words` words.
-    #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn transformed(&mut self, words: u64) -> Result<Buffer> {
         let [_, largest] = conv2d::scratch_words(self.rec.gpu, self.graph, self.batch);
         let slot = &mut self.scratch.transformed;
@@ -276,7 +292,6 @@ impl<'a, 'g> Recording<'a, 'g> {
 
     /// Scratch for what lies between the steps of Winograd's algorithm, of `words` words: what the products read and what
     /// they write, which is the same memory where they read texels.
-    #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn planes(&mut self, words: u64) -> Result<[Buffer; 2]> {
         let gpu = self.rec.gpu;
         let largest = conv2d::scratch_words(gpu, self.graph, self.batch)[0].max(words);
@@ -289,10 +304,9 @@ impl<'a, 'g> Recording<'a, 'g> {
         Ok([inputs, products])
     }
 
-    /// Whether training changes `block`.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(super) fn is_trained(&self, block: &Block) -> bool {
-        self.weights.gradients(block).is_some()
+    /// A block's values, unless training changes them.
+    pub(super) fn fixed_values(&self, block: &Block) -> Result<Option<Vec<f32>>> {
+        self.weights.fixed_values(self.graph, block)
     }
 
     /// Scratch for a layer's transposed weights, of at least `words` words.

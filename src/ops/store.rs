@@ -171,8 +171,7 @@ impl Weights for ParameterStore {
         Ok(TexelWeights::ToCopy(self.block(block, Array::Values)))
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
-    fn halves(&self, _: &GpuContext, _: &Graph, _: &Block) -> Result<Option<Buffer>> {
+    fn fixed_values(&self, _: &Graph, _: &Block) -> Result<Option<Vec<f32>>> {
         Ok(None)
     }
 

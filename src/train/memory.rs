@@ -3,7 +3,6 @@
 use crate::error::{Error, Result};
 use crate::gpu::{GpuContext, Tile};
 use crate::graph::{Graph, Op, TensorId};
-#[cfg(not(target_arch = "wasm32"))]
 use crate::ops;
 
 /// Bytes for each parameter: itself, its gradient, Adam's two moments and the average, four bytes each.
@@ -40,18 +39,16 @@ impl MemoryEstimate {
         let mut per_sample = activations + gradients(graph) + pictures + kept + largest_scores;
         let largest = (0..graph.tensors.len()).map(|ix| bytes(TensorId(ix))).max().unwrap_or(0);
         let as_texels = gpu.tile() == Tile::Registers;
-        if as_texels {
-            // An operation's input and its output's gradient as texels.
-            per_sample += 2 * largest + 2 * largest_scores;
-        }
-        #[cfg(not(target_arch = "wasm32"))]
-        let [planes, weights] = ops::scratch_words(gpu, graph, 1);
-        #[cfg(target_arch = "wasm32")]
-        let [planes, weights] = [0, 0];
-        // What products read, and what they write: two buffers, or one and its texels.
-        per_sample += 2 * 4 * planes;
-        let fixed = BYTES_PER_PARAMETER * graph.num_parameters()
-            + if as_texels { 2 * 4 * weights } else { 4 * weights };
+        // Of convolutions by Winograd's algorithm.
+        let [planes, weights] = ops::scratch_words(gpu, graph, 1).map(|words| 4 * words);
+        per_sample += match as_texels {
+            // An operation's input, or those planes, and its output's gradient as texels.
+            true => planes + largest.max(planes) + largest + 2 * largest_scores,
+            // What products read, and what they write.
+            false => 2 * planes,
+        };
+        let fixed =
+            BYTES_PER_PARAMETER * graph.num_parameters() + if as_texels { 2 * weights } else { weights };
         Self { fixed, per_sample, largest: largest.max(largest_scores) }
     }
 

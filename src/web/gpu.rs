@@ -18,7 +18,6 @@ use crate::self_test::SelfTest;
 #[derive(Clone)]
 pub struct Gpu {
     pub(super) instance: wgpu::Instance,
-    pub(super) adapter: wgpu::Adapter,
     pub(super) context: GpuContext,
     /// Submissions of all players that the device has not finished.
     pub(super) in_flight: Arc<AtomicU32>,
@@ -34,9 +33,9 @@ impl Gpu {
     /// `no-webgpu` or `limits`.
     pub async fn request() -> std::result::Result<Gpu, JsValue> {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-        let (context, adapter) = GpuContext::request_from(&instance).await.map_err(to_js)?;
+        let context = GpuContext::request_from(&instance).await.map_err(to_js)?;
         let (in_flight, passed) = (Arc::default(), Rc::default());
-        Ok(Self { instance, adapter, context, in_flight, passed })
+        Ok(Self { instance, context, in_flight, passed })
     }
 
     /// The adapter's name, or its backend where the browser hides it.

@@ -6,14 +6,14 @@
 //! - d_bias and the added embedding's gradient: sums of d_out over pixels. The residual's is d_out itself.
 
 #[cfg(not(target_arch = "wasm32"))]
-use super::{CONV2D_WEIGHT_GRADIENT_MATRICES, matrices, winograd};
-use super::{Conv2d, Convolution, LayerWeights, blocks, texel_tile_quads, weight_quads};
+use super::{CONV2D_WEIGHT_GRADIENT_MATRICES, matrices};
+use super::{Conv2d, Convolution, blocks, texel_tile_quads, weight_quads, winograd};
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Shader, Texels, Tile, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Shader, Tile, params, wgsl};
 use crate::graph::{self, TensorId};
 use crate::ops::backward::Backward;
 use crate::ops::block::Block;
-use crate::ops::recording::TexelScratch;
+use crate::ops::recording::{Operand, TexelScratch};
 use crate::ops::{accumulate, channel_sums, sum_partials};
 
 params! {
@@ -122,11 +122,11 @@ pub static TRANSPOSE_WEIGHTS: Shader = Shader {
 pub(in crate::ops) fn record_backward(b: &mut Backward<'_, '_, '_>, op: &graph::Conv2d) -> Result<()> {
     let d_out = b.gradient_of(op.out);
     let [weights, bias] = blocks(b.r.graph, op, b.r.rec.gpu.tile());
-    let on_gpu = Operand { texels: texels(b, &d_out, TexelScratch::OutputGradient)?, buffer: d_out.clone() };
+    let d_out_operand = b.r.operand(&d_out, TexelScratch::OutputGradient)?;
 
     let mut k_offset = 0;
     for &source in &op.x {
-        record_weights(b, op, &weights, source, k_offset, &on_gpu)?;
+        record_weights(b, op, &weights, source, k_offset, &d_out_operand)?;
         k_offset += b.r.graph.tensor(source).quads();
     }
     sum_weights(b, op, &weights)?;
@@ -143,20 +143,6 @@ pub(in crate::ops) fn record_backward(b: &mut Backward<'_, '_, '_>, op: &graph::
         b.add(residual, &d_out)?;
     }
     Ok(())
-}
-
-/// d_out where the kernels of this adapter read it.
-struct Operand {
-    buffer: Buffer,
-    texels: Option<Texels>,
-}
-
-/// `buffer` as texels, if this adapter's kernels want them.
-fn texels(b: &mut Backward<'_, '_, '_>, buffer: &Buffer, purpose: TexelScratch) -> Result<Option<Texels>> {
-    match b.r.rec.gpu.tile() {
-        Tile::Registers => b.r.copied(buffer, purpose).map(Some),
-        _ => Ok(None),
-    }
 }
 
 /// The tiling of a weights' gradient between so many quads of channels, those of all sources and those of the output.
@@ -238,38 +224,35 @@ fn record_weights(
     let params = weight_sizes(b, op, source, k_offset);
     let (label, taps) = (b.r.graph.layer_name(&op.layers[0]), op.kernel * op.kernel);
     let partials = b.r.partials(u64::from(params.splits) * weights.words as u64)?;
-    let x = b.r.activation(source);
-    match (weights_tile(b.r.rec.gpu.tile(), [params.k_quads, params.out_quads]), &d_out.texels) {
-        (Tile::Registers, Some(d_out)) => {
-            let x = b.r.texels_of(&x)?;
+    let x = b.r.operand(&b.r.activation(source), TexelScratch::Input)?;
+    let args = [(&x).into(), d_out.into(), (&partials).into()];
+    match weights_tile(b.r.rec.gpu.tile(), [params.k_quads, params.out_quads]) {
+        Tile::Registers => {
             let quads = texel_tile_quads(params.out_quads);
             let shader = &CONV2D_WEIGHT_GRADIENT_TEXEL;
             let key = KernelKey { shader, entry_point: shader.entry_points[0], consts: [quads, 0] };
             let groups =
                 [(taps * params.x_quads).div_ceil(16), params.weight_quads.div_ceil(quads), params.splits];
-            let args = [(&x).into(), d_out.into(), (&partials).into()];
             b.r.rec.dispatch(label, key, &params, &args, groups)
         }
-        (Tile::Workgroup { size }, _) => {
+        Tile::Workgroup { size } => {
             let shader = &CONV2D_WEIGHT_GRADIENT;
             let key = KernelKey { shader, entry_point: shader.entry_points[0], consts: [size, 0] };
             let tiles = |quads: u32| (quads * 4).div_ceil(size);
             let groups = [tiles(params.x_quads), tiles(params.weight_quads), taps * params.splits];
-            let args = [&x, &d_out.buffer, &partials].map(Arg::from);
             b.r.rec.dispatch(label, key, &params, &args, groups)
         }
         #[cfg(not(target_arch = "wasm32"))]
-        (Tile::Matrices { side, subgroup }, _) => {
+        Tile::Matrices { side, subgroup } => {
             let key = matrices::kernel(&CONV2D_WEIGHT_GRADIENT_MATRICES, side, subgroup);
             let groups =
                 [params.x_quads.div_ceil(side), params.weight_quads.div_ceil(side), taps * params.splits];
-            let args = [&x, &d_out.buffer, &partials].map(Arg::from);
             b.r.rec.dispatch(label, key, &params, &args, groups)
         }
-        _ => {
+        #[cfg(not(target_arch = "wasm32"))]
+        Tile::Naive => {
             let shader = &CONV2D_WEIGHT_GRADIENT_NAIVE;
             let key = KernelKey::new(shader, shader.entry_points[0]);
-            let args = [&x, &d_out.buffer, &partials].map(Arg::from);
             let items = params.splits * taps * params.x_quads * params.weight_quads;
             b.r.rec.dispatch_items(label, key, &params, &args, items)
         }
@@ -326,24 +309,16 @@ fn record_sums(b: &mut Backward<'_, '_, '_>, op: &graph::Conv2d, bias: &Block, d
 }
 
 /// Weights that were turned round, as the kernels of the gradient's method read them.
-#[cfg_attr(
-    target_arch = "wasm32",
-    expect(unused_variables, reason = "a page computes every convolution directly")
-)]
 fn turned_weights(
     b: &mut Backward<'_, '_, '_>,
     label: &str,
-    transposed: Buffer,
+    transposed: &Buffer,
     sizes: &Conv2d,
-) -> Result<LayerWeights> {
-    #[cfg(not(target_arch = "wasm32"))]
-    if winograd::is_chosen(b.r.rec.gpu, sizes) {
-        return winograd::changing_weights(b.r, label, &transposed, sizes);
+) -> Result<Operand> {
+    match winograd::is_chosen(b.r.rec.gpu, sizes) {
+        true => winograd::changing_weights(b.r, label, transposed, sizes),
+        false => b.r.operand(transposed, TexelScratch::Weights),
     }
-    Ok(match texels(b, &transposed, TexelScratch::Weights)? {
-        Some(texels) => LayerWeights::Texels(texels),
-        None => LayerWeights::Buffer(transposed),
-    })
 }
 
 /// One source's gradient.
@@ -400,7 +375,7 @@ fn record_input(
         label,
         sizes,
         sources: vec![d_out.clone()],
-        weights: turned_weights(b, label, transposed, &sizes)?,
+        weights: &turned_weights(b, label, &transposed, &sizes)?,
         bias: None,
         embedding: None,
         residual: None,

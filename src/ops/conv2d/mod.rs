@@ -1,4 +1,5 @@
-//! Convolution: `shaders/conv2d.wgsl` (GPUs), `conv2d_texel.wgsl` (CPU adapters), `conv2d_naive.wgsl` (reference).
+//! Convolution: `shaders/conv2d.wgsl` (GPUs), `conv2d_texel.wgsl` (CPU adapters), `conv2d_naive.wgsl` (reference); `winograd.rs`
+//! has another algorithm.
 //!
 //! Its backward is `gradient.rs`: the input's gradient is a convolution again, with the weights turned round; the weights'
 //! gradient has kernels of its own.
@@ -10,7 +11,6 @@ mod half;
 mod matrices;
 #[cfg(not(target_arch = "wasm32"))]
 mod split;
-#[cfg(not(target_arch = "wasm32"))]
 mod winograd;
 
 pub(super) use gradient::record_backward;
@@ -26,22 +26,21 @@ pub(super) use half::halves;
 pub use matrices::{CONV2D_MATRICES, CONV2D_WEIGHT_GRADIENT_MATRICES};
 #[cfg(not(target_arch = "wasm32"))]
 pub use split::{CONV2D_SPLIT, CONV2D_SUM};
+pub(crate) use winograd::scratch_words;
 #[cfg(not(target_arch = "wasm32"))]
-pub use winograd::{
-    WINOGRAD_INPUT, WINOGRAD_INPUT_TEXEL, WINOGRAD_OUTPUT, WINOGRAD_OUTPUT_TEXEL, WINOGRAD_PRODUCT,
-    WINOGRAD_PRODUCT_TEXEL, WINOGRAD_WEIGHTS,
-};
+pub use winograd::{WINOGRAD_INPUT, WINOGRAD_OUTPUT, WINOGRAD_PRODUCT};
+pub use winograd::{WINOGRAD_INPUT_TEXEL, WINOGRAD_OUTPUT_TEXEL, WINOGRAD_WEIGHTS};
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use winograd::{forward_shapes, scratch_words, shapes, transformed_bytes};
+pub(crate) use winograd::{forward_shapes, shapes, transformed_bytes};
 
 use super::block::Block;
-use super::recording::Recording;
+use super::recording::{Operand, Recording, TexelScratch};
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, Buffer, GpuContext, KernelKey, Params, Shader, Texels, Tile, params, wgsl};
+use crate::gpu::{Arg, Binding, Buffer, ConvShape, KernelKey, Params, Shader, Tile, params, wgsl};
 use crate::graph::{self, Graph};
 
 params! {
-    /// Sizes of a convolution; the fields are explained in `shaders/conv2d.wgsl`.
+    /// Sizes of a convolution; the fields are explained in `shaders/include/conv2d.wgsl`.
     pub struct Conv2d {
         /// Output pixels of all samples.
         rows: u32,
@@ -55,9 +54,9 @@ params! {
         in_height: u32,
         /// Stored input width.
         in_width: u32,
-        /// First source's channels / 4.
+        /// Channels / 4 of the first source, or of the one that is read.
         a_quads: u32,
-        /// Second source's channels / 4, or 0.
+        /// The other source's channels / 4, or 0.
         b_quads: u32,
         /// 1 or 3.
         kernel: u32,
@@ -83,52 +82,38 @@ params! {
         splits: u32,
         /// By what the input is multiplied before it is rounded to f16, on matrix units.
         scale: f32,
+        /// Where one source is read at a time: `vec4`s of the sources before it.
+        k_offset: u32,
+        /// Unused.
+        pad0: u32,
+        /// Unused.
+        pad1: u32,
+        /// Unused.
+        pad2: u32,
     }
 }
 
-params! {
-    /// Sizes of a convolution from texels; the fields are explained in `shaders/conv2d_texel.wgsl`.
-    pub struct Conv2dTexel {
-        /// Output pixels of all samples.
-        rows: u32,
-        /// Output height.
-        out_height: u32,
-        /// Output width.
-        out_width: u32,
-        /// Output channels / 4.
-        out_quads: u32,
-        /// Stored input height.
-        in_height: u32,
-        /// Stored input width.
-        in_width: u32,
-        /// This source's channels / 4.
-        x_quads: u32,
-        /// All sources' channels / 4.
-        k_quads: u32,
-        /// 1 or 3.
-        kernel: u32,
-        /// 1 or 2.
-        stride: u32,
-        /// Zeros above and to the left.
-        padding: u32,
-        /// 1 if the input is read upsampled by 2; 2 if zeros are read between its pixels.
-        upsample: u32,
-        /// `vec4`s of an embedding row.
-        embedding_stride: u32,
-        /// First `vec4` of this layer in it.
-        embedding_quad: u32,
-        /// 1 if an embedding is added.
-        has_embedding: u32,
-        /// 1 if a residual is added.
-        has_residual: u32,
-        /// Output `vec4`s of the weights, padded to whole tiles.
-        weight_quads: u32,
-        /// `vec4`s of the sources before this one.
-        k_offset: u32,
-        /// 1 if a bias is added.
-        has_bias: u32,
-        /// 1 to add to `out`.
-        accumulate: u32,
+impl Conv2d {
+    /// From a dispatch that reads one source alone on to that for the other, which adds to what the first has stored.
+    fn go_on(&mut self) {
+        self.k_offset = self.a_quads;
+        std::mem::swap(&mut self.a_quads, &mut self.b_quads);
+        (self.has_bias, self.has_embedding, self.has_residual) = (0, 0, 0);
+        self.accumulate = 1;
+    }
+
+    /// What the choice of a method depends on.
+    fn shape(&self) -> ConvShape {
+        ConvShape {
+            samples: self.rows / (self.out_height * self.out_width),
+            height: self.out_height,
+            width: self.out_width,
+            in_quads: self.a_quads + self.b_quads,
+            out_quads: self.out_quads,
+            kernel: self.kernel,
+            stride: self.stride,
+            upsample: self.upsample,
+        }
     }
 }
 
@@ -166,7 +151,7 @@ pub static CONV2D_NAIVE: Shader = Shader {
 pub static CONV2D_TEXEL: Shader = Shader {
     name: "conv2d_texel",
     source: wgsl!("conv2d_texel"),
-    params: Conv2dTexel::LAYOUT,
+    params: Conv2d::LAYOUT,
     bindings: &[
         ("x", Binding::Texels),
         ("weights", Binding::Texels),
@@ -192,8 +177,8 @@ fn weight_quads(tile: Tile, out_quads: u32) -> u32 {
     }
 }
 
-/// The kernel of a convolution to `out_quads` quads of channels under `tile`.
-pub(super) fn kernel(tile: Tile, out_quads: u32) -> KernelKey {
+/// The kernel of a convolution to `out_quads` quads of channels that is computed directly under `tile`.
+fn kernel(tile: Tile, out_quads: u32) -> KernelKey {
     match tile {
         #[cfg(not(target_arch = "wasm32"))]
         Tile::Naive => KernelKey::new(&CONV2D_NAIVE, "conv2d_naive"),
@@ -204,6 +189,17 @@ pub(super) fn kernel(tile: Tile, out_quads: u32) -> KernelKey {
         }
         #[cfg(not(target_arch = "wasm32"))]
         Tile::Matrices { side, subgroup } => matrices::kernel(&CONV2D_MATRICES, side, subgroup),
+    }
+}
+
+/// The kernels that convolutions need under `tile` where the rule chooses the methods.
+pub(super) fn kernels(tile: Tile) -> Vec<KernelKey> {
+    match tile {
+        Tile::Registers => {
+            let [input, output] = winograd::kernels(tile);
+            vec![input, output, kernel(tile, 1), kernel(tile, 4)]
+        }
+        _ => vec![kernel(tile, 1)],
     }
 }
 
@@ -224,7 +220,7 @@ pub(super) fn record(r: &mut Recording<'_, '_>, op: &graph::Conv2d) -> Result<()
     let convolution = Convolution {
         label: r.graph.layer_name(&op.layers[0]),
         sources: op.x.iter().map(|&id| r.activation(id)).collect(),
-        weights: layer_weights(r, &weights, &sizes)?,
+        weights: &layer_weights(r, &weights, &sizes)?,
         sizes,
         bias: Some(r.block(&bias)?),
         embedding: op.add_embedding.map(|segment| r.activation(segment.tensor)),
@@ -235,12 +231,7 @@ pub(super) fn record(r: &mut Recording<'_, '_>, op: &graph::Conv2d) -> Result<()
 }
 
 /// A layer's weights as the kernels of its method read them.
-#[cfg_attr(
-    target_arch = "wasm32",
-    expect(unused_variables, reason = "a page computes every convolution directly")
-)]
-fn layer_weights(r: &mut Recording<'_, '_>, block: &Block, sizes: &Conv2d) -> Result<LayerWeights> {
-    #[cfg(not(target_arch = "wasm32"))]
+fn layer_weights(r: &mut Recording<'_, '_>, block: &Block, sizes: &Conv2d) -> Result<Operand> {
     if winograd::is_chosen(r.rec.gpu, sizes) {
         return winograd::layer_weights(r, block, sizes);
     }
@@ -248,11 +239,11 @@ fn layer_weights(r: &mut Recording<'_, '_>, block: &Block, sizes: &Conv2d) -> Re
     if half::is_chosen(r.rec.gpu, sizes)
         && let Some(weights) = r.block_halves(block)?
     {
-        return Ok(LayerWeights::Halves(weights));
+        return Ok(Operand::Halves(weights));
     }
     Ok(match r.rec.gpu.tile() {
-        Tile::Registers => LayerWeights::Texels(r.block_texels(block)?),
-        _ => LayerWeights::Buffer(r.block(block)?),
+        Tile::Registers => Operand::Texels(r.block_texels(block)?),
+        _ => Operand::Buffer(r.block(block)?),
     })
 }
 
@@ -280,22 +271,9 @@ fn sizes(graph: &Graph, samples: u32, op: &graph::Conv2d) -> Conv2d {
         has_embedding: embedding.is_some().into(),
         has_residual: op.residual.is_some().into(),
         has_bias: 1,
-        accumulate: 0,
-        splits: 0,
         scale: 1.0,
+        ..Conv2d::default()
     }
-}
-
-/// The tiling of a convolution of these sizes that is computed directly.
-#[cfg(not(target_arch = "wasm32"))]
-fn tile(gpu: &GpuContext, sizes: &Conv2d) -> Tile {
-    gpu.method(&winograd::shape(sizes)).tile
-}
-
-/// The tiling of every convolution: a page measures none.
-#[cfg(target_arch = "wasm32")]
-fn tile(gpu: &GpuContext, _: &Conv2d) -> Tile {
-    gpu.tile()
 }
 
 /// One convolution with its operands, forward or as a gradient.
@@ -304,130 +282,112 @@ struct Convolution<'a> {
     sizes: Conv2d,
     /// One tensor, or two whose channels are concatenated.
     sources: Vec<Buffer>,
-    weights: LayerWeights,
+    weights: &'a Operand,
     bias: Option<Buffer>,
     embedding: Option<Buffer>,
     residual: Option<Buffer>,
     out: Buffer,
 }
 
-enum LayerWeights {
-    Buffer(Buffer),
-    Texels(Texels),
-    #[cfg(not(target_arch = "wasm32"))]
-    Halves(Buffer),
-}
-
 impl Convolution<'_> {
     fn record(&self, r: &mut Recording<'_, '_>) -> Result<()> {
-        #[cfg(not(target_arch = "wasm32"))]
         if winograd::is_chosen(r.rec.gpu, &self.sizes) {
             return winograd::record(self, r);
         }
-        let tile = tile(r.rec.gpu, &self.sizes);
-        let key = kernel(tile, self.sizes.out_quads);
-        match (&self.weights, tile) {
+        let tile = r.rec.gpu.method(&self.sizes.shape()).tile;
+        let (key, sizes) = (kernel(tile, self.sizes.out_quads), &self.sizes);
+        match tile {
             #[cfg(not(target_arch = "wasm32"))]
-            (LayerWeights::Buffer(weights), Tile::Workgroup { size })
-                if split::is_chosen(r.rec.gpu, &self.sizes) =>
-            {
-                split::record(self, r, split::kernel(size), size, weights)
-            }
-            (LayerWeights::Buffer(weights), Tile::Workgroup { size }) => {
-                self.record_tiles(r, key, &self.sizes, size, [weights, &self.out])
+            Tile::Workgroup { size } if matches!(self.weights, Operand::Halves(_)) => {
+                half::record(self, r, size)
             }
             #[cfg(not(target_arch = "wasm32"))]
-            (LayerWeights::Buffer(weights), Tile::Matrices { side, .. }) => {
-                let args = self.args(weights, &self.out);
-                let groups = [self.sizes.rows.div_ceil(8 * side), self.sizes.out_quads.div_ceil(side), 1];
-                r.rec.dispatch(self.label, key, &self.sizes, &args, groups)
+            Tile::Workgroup { size } if split::is_chosen(r.rec.gpu, sizes) => {
+                split::record(self, r, split::kernel(size), size)
             }
-            (LayerWeights::Buffer(weights), _) => {
-                let args = self.args(weights, &self.out);
-                let items = self.sizes.rows * self.sizes.out_quads;
-                r.rec.dispatch_items(self.label, key, &self.sizes, &args, items)
+            Tile::Workgroup { size } => self.record_tiles(r, key, sizes, size, &self.out),
+            Tile::Registers => self.record_from_texels(r, key),
+            #[cfg(not(target_arch = "wasm32"))]
+            Tile::Matrices { side, .. } => {
+                let groups = [sizes.rows.div_ceil(8 * side), sizes.out_quads.div_ceil(side), 1];
+                self.record_buffers(r, key, sizes, &self.out, groups)
             }
             #[cfg(not(target_arch = "wasm32"))]
-            (LayerWeights::Halves(weights), Tile::Workgroup { size }) => half::record(self, r, size, weights),
-            #[cfg(not(target_arch = "wasm32"))]
-            (LayerWeights::Halves(_), _) => panic!("{}: f16 weights for {tile:?}", self.label),
-            (LayerWeights::Texels(weights), _) => {
-                let quads = [self.sizes.a_quads, self.sizes.b_quads];
-                let mut k_offset = 0;
-                for (source, x_quads) in self.sources.iter().zip(quads) {
-                    self.record_from_texels(r, key, weights, source, x_quads, k_offset)?;
-                    k_offset += x_quads;
-                }
-                Ok(())
+            Tile::Naive => {
+                self.record_buffers(r, key, sizes, &self.out, crate::gpu::grid(sizes.rows * sizes.out_quads))
             }
         }
     }
 
-    /// Records `key`'s kernel in tiles of `size` by `size`, from `weights` to `out`.
+    /// Records `key`'s kernel in tiles of `size` by `size`, into `out`.
     fn record_tiles(
         &self,
         r: &mut Recording<'_, '_>,
         key: KernelKey,
         sizes: &Conv2d,
         size: u32,
-        [weights, out]: [&Buffer; 2],
+        out: &Buffer,
     ) -> Result<()> {
         let groups = [sizes.rows.div_ceil(size), (sizes.out_quads * 4).div_ceil(size), sizes.splits.max(1)];
-        r.rec.dispatch(self.label, key, sizes, &self.args(weights, out), groups)
+        self.record_buffers(r, key, sizes, out, groups)
     }
 
-    /// What the kernels that read buffers bind.
-    fn args<'a>(&'a self, weights: &'a Buffer, out: &'a Buffer) -> [Arg<'a>; 7] {
-        let b = self.sources.get(1).unwrap_or(&self.sources[0]);
-        let [bias, embedding, residual] = self.addends();
-        [&self.sources[0], b, weights, bias, embedding, residual, out].map(Arg::from)
-    }
-
-    /// Bias, embedding and residual; something that is not read where there is none.
-    fn addends(&self) -> [&Buffer; 3] {
-        [&self.bias, &self.embedding, &self.residual]
-            .map(|addend| addend.as_ref().unwrap_or(&self.sources[0]))
-    }
-
-    /// One source's share of the sum; the first also brings what is added.
-    fn record_from_texels(
+    /// Records `key`'s kernel, which reads both sources from buffers, into `out`.
+    fn record_buffers(
         &self,
         r: &mut Recording<'_, '_>,
         key: KernelKey,
-        weights: &Texels,
-        source: &Buffer,
-        x_quads: u32,
-        k_offset: u32,
+        sizes: &Conv2d,
+        out: &Buffer,
+        groups: [u32; 3],
     ) -> Result<()> {
-        let sizes = &self.sizes;
-        let x = r.texels_of(source)?;
-        let (first, tile_quads) = (u32::from(k_offset == 0), texel_tile_quads(sizes.out_quads));
-        let params = Conv2dTexel {
-            rows: sizes.rows,
-            out_height: sizes.out_height,
-            out_width: sizes.out_width,
-            out_quads: sizes.out_quads,
-            in_height: sizes.in_height,
-            in_width: sizes.in_width,
-            x_quads,
-            k_quads: sizes.a_quads + sizes.b_quads,
-            kernel: sizes.kernel,
-            stride: sizes.stride,
-            padding: sizes.padding,
-            upsample: sizes.upsample,
-            embedding_stride: sizes.embedding_stride,
-            embedding_quad: sizes.embedding_quad,
-            has_embedding: sizes.has_embedding * first,
-            has_residual: sizes.has_residual * first,
-            weight_quads: weight_quads(Tile::Registers, sizes.out_quads),
-            k_offset,
-            has_bias: sizes.has_bias * first,
-            accumulate: if first == 1 { sizes.accumulate } else { 1 },
-        };
+        let b = self.sources.get(1).unwrap_or(&self.sources[0]);
         let [bias, embedding, residual] = self.addends();
-        let args: [Arg<'_>; 6] =
-            [(&x).into(), weights.into(), bias.into(), embedding.into(), residual.into(), (&self.out).into()];
-        let groups = [sizes.rows.div_ceil(64), sizes.out_quads.div_ceil(tile_quads), 1];
-        r.rec.dispatch(self.label, key, &params, &args, groups)
+        let rest = [b.into(), self.weights.into(), bias, embedding, residual, out.into()];
+        dispatch(r, self.label, key, sizes, &self.sources[0], &rest, groups)
     }
+
+    /// Records `key`'s kernel, which reads one source at a time, as texels.
+    fn record_from_texels(&self, r: &mut Recording<'_, '_>, key: KernelKey) -> Result<()> {
+        let [bias, embedding, residual] = self.addends();
+        let rest = [self.weights.into(), bias, embedding, residual, (&self.out).into()];
+        let mut sizes = self.sizes;
+        for source in &self.sources {
+            dispatch(r, self.label, key, &sizes, source, &rest, texel_groups(&sizes, 1))?;
+            sizes.go_on();
+        }
+        Ok(())
+    }
+
+    /// Bias, embedding and residual; something that is not read where there is none.
+    fn addends(&self) -> [Arg<'_>; 3] {
+        [self.bound(&self.bias), self.bound(&self.embedding), self.bound(&self.residual)]
+    }
+
+    fn bound<'a>(&'a self, addend: &'a Option<Buffer>) -> Arg<'a> {
+        addend.as_ref().unwrap_or(&self.sources[0]).into()
+    }
+}
+
+/// A dispatch that reads `source`, as this adapter's kernels do, and the rest.
+fn dispatch(
+    r: &mut Recording<'_, '_>,
+    label: &str,
+    key: KernelKey,
+    sizes: &Conv2d,
+    source: &Buffer,
+    rest: &[Arg<'_>],
+    groups: [u32; 3],
+) -> Result<()> {
+    let x = r.operand(source, TexelScratch::Input)?;
+    let mut args = vec![(&x).into()];
+    args.extend_from_slice(rest);
+    r.rec.dispatch(label, key, sizes, &args, groups)
+}
+
+/// Workgroups of `conv2d_texel` for `products` products whose rows `sizes` has together.
+fn texel_groups(sizes: &Conv2d, products: u32) -> [u32; 3] {
+    let blocks =
+        (sizes.rows / products).div_ceil(4) * sizes.out_quads.div_ceil(texel_tile_quads(sizes.out_quads));
+    [blocks.div_ceil(32), 1, products]
 }

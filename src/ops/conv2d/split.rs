@@ -1,10 +1,9 @@
 //! Convolutions whose sum over taps and channels is split, on maps too small to fill a GPU: `shaders/conv2d_split.wgsl`, then
 //! `conv2d_sum.wgsl`.
 
-use super::winograd::shape;
 use super::{BUFFER_BINDINGS, Conv2d, Convolution};
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, Buffer, GpuContext, KernelKey, Params, Shader, wgsl};
+use crate::gpu::{Binding, GpuContext, KernelKey, Params, Shader, wgsl};
 use crate::ops::recording::Recording;
 
 /// `shaders/conv2d_split.wgsl`.
@@ -40,7 +39,7 @@ pub(super) fn kernel(size: u32) -> KernelKey {
 
 /// Whether a direct convolution of these sizes is split here.
 pub(super) fn is_chosen(gpu: &GpuContext, sizes: &Conv2d) -> bool {
-    gpu.method(&shape(sizes)).splits > 1
+    gpu.method(&sizes.shape()).splits > 1
 }
 
 /// Records a convolution by `key`, the kernel of a split's share in tiles of `size` by `size`.
@@ -49,15 +48,14 @@ pub(super) fn record(
     r: &mut Recording<'_, '_>,
     key: KernelKey,
     size: u32,
-    weights: &Buffer,
 ) -> Result<()> {
-    let splits = r.rec.gpu.method(&shape(&convolution.sizes)).splits;
+    let splits = r.rec.gpu.method(&convolution.sizes.shape()).splits;
     let (sizes, label) = (Conv2d { splits, ..convolution.sizes }, convolution.label);
     let sums = sizes.rows * sizes.out_quads;
     let partials = r.partials(u64::from(splits) * u64::from(sums) * 4)?;
-    convolution.record_tiles(r, key, &sizes, size, [weights, &partials])?;
+    convolution.record_tiles(r, key, &sizes, size, &partials)?;
 
     let [bias, embedding, residual] = convolution.addends();
-    let args = [&partials, bias, embedding, residual, &convolution.out].map(Arg::from);
+    let args = [(&partials).into(), bias, embedding, residual, (&convolution.out).into()];
     r.rec.dispatch_items(label, KernelKey::new(&CONV2D_SUM, "conv2d_sum"), &sizes, &args, sums)
 }

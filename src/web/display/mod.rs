@@ -57,7 +57,7 @@ impl Screen {
             let surface = gpu.instance.create_surface(target).map_err(|e| {
                 Error::new(ErrorKind::NoAdapter, format!("this canvas cannot be drawn on with WebGPU: {e}"))
             })?;
-            Painter::Presented(Presented::new(context, surface, &gpu.adapter))
+            Painter::Presented(Presented::new(context, surface))
         };
         let bgra = matches!(&painter, Painter::Presented(painter) if painter.is_bgra());
         Ok(Self {

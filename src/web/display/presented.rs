@@ -1,7 +1,15 @@
 //! Painting by a copy of the pixels into the canvas's texture.
 
+use wasm_bindgen::prelude::wasm_bindgen;
+
 use crate::gpu::{Buffer, GpuContext, Plan};
 use crate::ops::display::Display;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = ["navigator", "gpu"], js_name = getPreferredCanvasFormat)]
+    fn preferred_format() -> String;
+}
 
 /// A canvas's surface.
 pub(super) struct Presented {
@@ -11,10 +19,11 @@ pub(super) struct Presented {
 }
 
 impl Presented {
-    pub(super) fn new(gpu: &GpuContext, surface: wgpu::Surface<'static>, adapter: &wgpu::Adapter) -> Self {
-        // Browsers prefer one of two formats, and take both.
-        let format = match surface.get_capabilities(adapter).formats.first() {
-            Some(wgpu::TextureFormat::Bgra8Unorm) => wgpu::TextureFormat::Bgra8Unorm,
+    pub(super) fn new(gpu: &GpuContext, surface: wgpu::Surface<'static>) -> Self {
+        // Browsers prefer one of two formats, and take both. The surface's capabilities say which too, but theirs is code for all
+        // formats that there are.
+        let format = match preferred_format().as_str() {
+            "bgra8unorm" => wgpu::TextureFormat::Bgra8Unorm,
             _ => wgpu::TextureFormat::Rgba8Unorm,
         };
         Self { gpu: gpu.clone(), surface, format }
