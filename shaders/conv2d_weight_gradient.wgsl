@@ -27,7 +27,7 @@ struct Conv2dWeightGradient {
     // Quads of a row of the weights: out_quads and padding.
     weight_quads: u32,
     splits: u32,
-    pad: u32,
+    scale: f32, // of native/conv2d_weight_gradient_matrices.wgsl alone
 }
 
 const TILE: u32 = 32u;

@@ -17,7 +17,7 @@ struct Conv2dWeightGradient {
     upsample: u32,
     weight_quads: u32,
     splits: u32,
-    pad: u32,
+    scale: f32, // of native/conv2d_weight_gradient_matrices.wgsl alone
 }
 
 @group(0) @binding(0) var<uniform> params: Conv2dWeightGradient;

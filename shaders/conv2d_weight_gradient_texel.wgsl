@@ -19,7 +19,7 @@ struct Conv2dWeightGradient {
     upsample: u32,
     weight_quads: u32,
     splits: u32,
-    pad: u32,
+    scale: f32, // of native/conv2d_weight_gradient_matrices.wgsl alone
 }
 
 const QUADS: u32 = 4u;

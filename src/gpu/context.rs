@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use super::kernel::{CompiledKernel, KernelKey};
 #[cfg(not(target_arch = "wasm32"))]
+use super::matrices;
+#[cfg(not(target_arch = "wasm32"))]
 use super::methods::{Abilities, ConvShape, Method, Methods};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -24,11 +26,23 @@ pub enum Tile {
     /// 4 pixels × 16 channels in each thread's registers, operands read as texels: for CPU adapters, where a
     /// storage-buffer load is a loop over the lanes of a vector and a texel fetch is not.
     Registers,
+    /// Mixed precision: convolutions' operands are rounded to f16, and multiplied by the adapter's matrix units with sums in f32.
+    /// What they are not for is tiled as by [`Tile::Workgroup`].
+    #[cfg(not(target_arch = "wasm32"))]
+    Matrices {
+        /// Side of the matrices: 8 or 16.
+        side: u32,
+        /// The most invocations that a subgroup has there.
+        subgroup: u32,
+    },
 }
 
 /// What reading the GPU's own clock between commands takes.
 pub(super) const CLOCK: wgpu::Features =
     wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS);
+
+/// No feature beyond those that are of use where they are offered.
+const NOTHING: wgpu::Features = wgpu::Features::empty();
 
 /// What was made since the context began; none of it may change inside the sampling loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,9 +167,23 @@ impl GpuContext {
     #[cfg(not(target_arch = "wasm32"))]
     pub async fn request(adapter_name: Option<&str>) -> Result<Self> {
         match adapter_name {
-            Some(wanted) => Self::from_adapter(&named_adapter(&instance(), wanted).await?).await,
+            Some(wanted) => Self::from_adapter(&named_adapter(&instance(), wanted).await?, NOTHING).await,
             None => Self::request_default().await,
         }
+    }
+
+    /// As [`Self::request`], for mixed precision: [`Tile::Matrices`].
+    ///
+    /// # Errors
+    /// If there is no such adapter, it refuses a device, or it has no matrix units of use.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub async fn request_mixed(adapter_name: Option<&str>) -> Result<Self> {
+        let adapter = match adapter_name {
+            Some(wanted) => named_adapter(&instance(), wanted).await?,
+            None => default_adapter(&instance()).await?,
+        };
+        let tile = matrices::tile(&adapter)?;
+        Ok(Self::from_adapter(&adapter, matrices::FEATURES).await?.with_tile(tile))
     }
 
     /// A device on the system's choice of adapter.
@@ -163,7 +191,7 @@ impl GpuContext {
     /// # Errors
     /// If there is none, or it refuses a device.
     pub async fn request_default() -> Result<Self> {
-        Self::from_adapter(&default_adapter(&instance()).await?).await
+        Self::from_adapter(&default_adapter(&instance()).await?, NOTHING).await
     }
 
     /// A device on the system's choice of `instance`'s adapters, and that adapter.
@@ -172,10 +200,11 @@ impl GpuContext {
     /// As [`Self::request_default`].
     pub async fn request_from(instance: &wgpu::Instance) -> Result<(Self, wgpu::Adapter)> {
         let adapter = default_adapter(instance).await?;
-        Ok((Self::from_adapter(&adapter).await?, adapter))
+        Ok((Self::from_adapter(&adapter, NOTHING).await?, adapter))
     }
 
-    async fn from_adapter(adapter: &wgpu::Adapter) -> Result<Self> {
+    /// A device with the features `wanted`, and those that are of use where they are offered.
+    async fn from_adapter(adapter: &wgpu::Adapter, wanted: wgpu::Features) -> Result<Self> {
         let mut descriptor = wgpu::DeviceDescriptor { label: Some("ddpm"), ..Default::default() };
         // Browsers have the default limits, and refuse more often than more would help.
         if cfg!(not(target_arch = "wasm32")) {
@@ -186,7 +215,13 @@ impl GpuContext {
             limits.max_storage_buffer_binding_size =
                 offered.max_storage_buffer_binding_size.max(limits.max_storage_buffer_binding_size);
             descriptor.required_limits = limits.clone().or_worse_values_from(&offered);
-            descriptor.required_features = adapter.features() & CLOCK;
+            descriptor.required_features = adapter.features() & (CLOCK | wgpu::Features::SHADER_F16) | wanted;
+            if wanted.intersects(wgpu::Features::all_experimental_mask()) {
+                // SAFETY: experimental features may have defects that make safe calls undefined behaviour. They are asked for by
+                // `request_mixed` alone, so by nobody who did not choose them; what they serve are kernels of our own, each
+                // compared with its twin on awkward shapes.
+                descriptor.experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
+            }
         }
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
             Error::new(ErrorKind::Limits, format!("{}: no device: {e}", adapter.get_info().name))

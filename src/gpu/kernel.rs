@@ -159,6 +159,10 @@ const INCLUDES: &[(&str, &str)] = &[
     include_file!("conv2d_splits"),
     include_file!("conv2d_tile"),
     include_file!("grid"),
+    #[cfg(not(target_arch = "wasm32"))]
+    include_file!("matrices_16"),
+    #[cfg(not(target_arch = "wasm32"))]
+    include_file!("matrices_8"),
     include_file!("matmul_tile"),
     include_file!("normal"),
     include_file!("philox"),
@@ -176,7 +180,8 @@ const INCLUDES: &[(&str, &str)] = &[
     include_file!("winograd_output"),
 ];
 
-/// The whole text of a shader: consts set, imports appended (once each), so that error lines stay true.
+/// The whole text of a shader: consts set, imports appended (once each), so that error lines stay true. Where an import's name
+/// ends in a const's, its value takes the name's place.
 ///
 /// # Panics
 /// If the file imports a name that is not in `shaders/include`; a test assembles every shader.
@@ -190,12 +195,26 @@ pub fn assemble(shader: &Shader, consts: &[u32]) -> String {
             .find(|name| !seen.iter().any(|s| s == name))
             .map(str::to_owned);
         let Some(name) = next else { return text };
-        let include = INCLUDES.iter().find(|(n, _)| *n == name);
+        #[cfg(not(target_arch = "wasm32"))]
+        let file = with_const_value(shader, consts, &name);
+        #[cfg(target_arch = "wasm32")]
+        let file = &name;
+        let include = INCLUDES.iter().find(|(n, _)| *n == file);
         let (_, include) = include.unwrap_or_else(|| panic!("{}: no include {name}", shader.name));
         text.push('\n');
         text.push_str(include);
         seen.push(name);
     }
+}
+
+/// `name` with the value of the const that it ends in: `matrices_SIDE` is `matrices_16`. Without values, their first in use.
+#[cfg(not(target_arch = "wasm32"))]
+fn with_const_value(shader: &Shader, consts: &[u32], name: &str) -> String {
+    let values = shader.consts.iter().zip(0..).map(|((const_name, values), ix)| {
+        (const_name, consts.get::<usize>(ix).copied().unwrap_or(values[0]))
+    });
+    let mut prefixes = values.filter_map(|(const_name, value)| Some((name.strip_suffix(const_name)?, value)));
+    prefixes.next().map_or(name.to_owned(), |(prefix, value)| format!("{prefix}{value}"))
 }
 
 /// A shader's own text with `consts` as the values of its consts, each alone on its line.

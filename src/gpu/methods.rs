@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::context::Tile;
+use super::matrices;
 
 /// Fewer workgroups than this leave much of a GPU idle.
 const FEW_WORKGROUPS: u32 = 64;
@@ -41,29 +42,34 @@ impl ConvShape {
     /// Whether `method` can compute it with what `abilities` says.
     pub fn allows(&self, method: &Method, abilities: Abilities) -> bool {
         let of_the_kind = match (abilities.tile, method.tile) {
-            (Tile::Workgroup { .. }, Tile::Workgroup { size }) => [32, 64].contains(&size),
+            (Tile::Workgroup { .. } | Tile::Matrices { .. }, Tile::Workgroup { size }) => {
+                [32, 64].contains(&size)
+            }
+            (Tile::Matrices { .. }, other) => abilities.tile == other && self.fills_matrices(),
             (tile, other) => tile == other,
         };
-        let on_gpu = matches!(method.tile, Tile::Workgroup { .. });
+        let has_variants = matches!(method.tile, Tile::Workgroup { .. });
         let is_for = match method.algorithm {
             Algorithm::Direct => true,
             Algorithm::Winograd => {
-                let plain = method.splits == 1 && !method.half_weights;
-                plain && method.tile != Tile::Naive && self.allows_winograd()
+                let has_it = !matches!(method.tile, Tile::Naive | Tile::Matrices { .. });
+                has_it && self.allows_winograd() && method.splits == 1 && !method.half_weights
             }
         };
         // Each split has a step of the kernels, at least.
         let steps = self.in_quads.div_ceil(4);
         of_the_kind
             && is_for
-            && (method.splits == 1 || on_gpu && (2..=steps).contains(&method.splits))
-            && (!method.half_weights || on_gpu && abilities.half_weights)
+            && (method.splits == 1 || has_variants && (2..=steps).contains(&method.splits))
+            && (!method.half_weights || has_variants && abilities.half_weights)
     }
 
     /// The methods that may be the fastest with what `abilities` says, the plainest first.
     pub fn methods(&self, abilities: Abilities) -> Vec<Method> {
+        let [small, large] = [32, 64].map(|size| Tile::Workgroup { size });
         let tiles = match abilities.tile {
-            Tile::Workgroup { .. } => vec![Tile::Workgroup { size: 32 }, Tile::Workgroup { size: 64 }],
+            Tile::Workgroup { .. } => vec![small, large],
+            Tile::Matrices { .. } => vec![small, large, abilities.tile],
             tile => vec![tile],
         };
         let mut methods = Vec::new();
@@ -91,6 +97,11 @@ impl ConvShape {
                 && depth / splits >= LEAST_DEPTH
         };
         [2, 4, 8, 16].into_iter().filter(is_worth).collect()
+    }
+
+    /// Whether it has the channels to be computed on matrix units.
+    fn fills_matrices(&self) -> bool {
+        matrices::fills([self.in_quads, self.out_quads])
     }
 
     /// Two for each multiply-add of a direct convolution.
@@ -161,19 +172,22 @@ pub enum Methods {
 impl Methods {
     /// The method for `shape` with what `abilities` says.
     pub fn of(&self, shape: &ConvShape, abilities: Abilities) -> Method {
-        let tile = abilities.tile;
+        let direct =
+            Method::new(Algorithm::Direct, abilities.tile.for_quads([shape.in_quads, shape.out_quads]));
         let wanted = match self {
-            Self::Rule => None,
-            Self::Fixed(algorithm) => Some(Method::new(*algorithm, tile)),
+            Self::Rule => Some(Method { algorithm: rule(shape, abilities.tile), ..direct }),
+            Self::Fixed(algorithm) => {
+                let tile = match algorithm {
+                    Algorithm::Direct => direct.tile,
+                    Algorithm::Winograd => abilities.tile.without_matrices(),
+                };
+                Some(Method::new(*algorithm, tile))
+            }
             Self::Chosen(chosen) => {
                 chosen.iter().find(|(known, _)| known == shape).map(|(_, method)| *method)
             }
         };
-        match wanted {
-            Some(method) if shape.allows(&method, abilities) => method,
-            Some(_) => Method::new(Algorithm::Direct, tile),
-            None => Method::new(rule(shape, tile), tile),
-        }
+        wanted.filter(|method| shape.allows(method, abilities)).unwrap_or(direct)
     }
 }
 

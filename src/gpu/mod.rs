@@ -4,6 +4,8 @@ mod buffer;
 mod context;
 mod kernel;
 #[cfg(not(target_arch = "wasm32"))]
+mod matrices;
+#[cfg(not(target_arch = "wasm32"))]
 mod methods;
 mod pace;
 mod plan;

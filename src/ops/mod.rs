@@ -109,6 +109,10 @@ pub static SHADERS: &[&Shader] = &[
     &conv2d::WINOGRAD_WEIGHTS,
 ];
 
+/// Those that need more of a device than WebGPU's core: `shaders/native/`. Each `enable`s it.
+#[cfg(not(target_arch = "wasm32"))]
+pub static NATIVE_SHADERS: &[&Shader] = &[&conv2d::CONV2D_MATRICES, &conv2d::CONV2D_WEIGHT_GRADIENT_MATRICES];
+
 /// The kernels that [`Network::new`] needs for `graph` under `tile` where convolutions are computed the direct way, as they are
 /// in a page: to be compiled one at a time before it.
 pub fn kernels(graph: &Graph, tile: Tile) -> Vec<KernelKey> {

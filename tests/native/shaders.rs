@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ddpm::gpu::{Binding, ParamsLayout, Shader, assemble};
-use ddpm::ops::SHADERS;
 use ddpm::ops::chain::{Chain, StepCoefficients};
 use ddpm::ops::training_loss::LossCoefficients;
+use ddpm::ops::{NATIVE_SHADERS, SHADERS};
 use naga::proc::Layouter;
-use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::valid::{Capabilities, ModuleInfo, ShaderStages, ValidationFlags, Validator};
 use naga::{
     AddressSpace, ImageClass, ImageDimension, Module, ScalarKind, ShaderStage, StorageAccess, TypeInner,
 };
@@ -58,8 +58,31 @@ impl StructLayout {
 
 /// Parses and validates with what WebGPU has without any feature.
 fn validated(name: &str, text: &str) -> Result<(Module, ModuleInfo), String> {
+    validated_with(Capabilities::empty(), name, text)
+}
+
+/// What a shader says that it needs. naga has no word for subgroups yet; cooperative matrices are a subgroup's.
+fn enabled(text: &str) -> Capabilities {
+    let needs = text.lines().filter_map(|line| line.strip_prefix("enable ")?.strip_suffix(';'));
+    needs.fold(Capabilities::empty(), |all, name| {
+        all | match name {
+            "f16" => Capabilities::SHADER_FLOAT16,
+            "wgpu_cooperative_matrix" => Capabilities::COOPERATIVE_MATRIX | Capabilities::SUBGROUP,
+            _ => panic!("enable {name}"),
+        }
+    })
+}
+
+/// Parses and validates with `capabilities` besides.
+fn validated_with(
+    capabilities: Capabilities,
+    name: &str,
+    text: &str,
+) -> Result<(Module, ModuleInfo), String> {
     let module = naga::front::wgsl::parse_str(text).map_err(|e| e.emit_to_string_with_path(text, name))?;
-    let info = Validator::new(ValidationFlags::all(), WEBGPU)
+    let info = Validator::new(ValidationFlags::all(), WEBGPU | capabilities)
+        .subgroup_stages(ShaderStages::COMPUTE)
+        .subgroup_operations(naga::valid::SubgroupOperationSet::BASIC)
         .validate(&module)
         .map_err(|e| e.emit_to_string_with_path(text, name))?;
     Ok((module, info))
@@ -160,11 +183,17 @@ fn combinations(shader: &Shader) -> Vec<Vec<u32>> {
     })
 }
 
+/// With what WebGPU has without any feature.
 fn problems(shader: &Shader) -> Vec<String> {
-    let of_one = |consts: Vec<u32>| match validated(shader.name, &assemble(shader, &consts)) {
-        Ok((module, info)) => differences(shader, &reflect(&module, &info)),
-        Err(error) => vec![error],
-    };
+    problems_with(Capabilities::empty(), shader)
+}
+
+fn problems_with(capabilities: Capabilities, shader: &Shader) -> Vec<String> {
+    let of_one =
+        |consts: Vec<u32>| match validated_with(capabilities, shader.name, &assemble(shader, &consts)) {
+            Ok((module, info)) => differences(shader, &reflect(&module, &info)),
+            Err(error) => vec![error],
+        };
     combinations(shader).into_iter().flat_map(of_one).collect()
 }
 
@@ -173,6 +202,20 @@ fn shaders_are_what_rust_believes() {
     for shader in SHADERS {
         let problems = problems(shader);
         assert!(problems.is_empty(), "{}: {}", shader.name, problems.join("\n"));
+        println!("{}: {} variants", shader.name, combinations(shader).len());
+    }
+}
+
+#[test]
+fn native_shaders_need_what_they_enable() {
+    for shader in NATIVE_SHADERS {
+        let needs = enabled(shader.source);
+        let problems = problems_with(needs, shader);
+        assert!(problems.is_empty(), "{}: {}", shader.name, problems.join("\n"));
+        for capability in needs {
+            let problems = problems_with(needs - capability, shader);
+            assert!(!problems.is_empty(), "{}: {capability:?} is not needed", shader.name);
+        }
         println!("{}: {} variants", shader.name, combinations(shader).len());
     }
 }
@@ -321,21 +364,34 @@ fn imports(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| line.strip_prefix("//#import ")).map(str::trim)
 }
 
+/// The files that an import may stand for: one for each value of the const that its name ends in.
+fn files_of(shader: &Shader, name: &str) -> Vec<String> {
+    let by_const = shader.consts.iter().find_map(|(const_name, values)| {
+        let prefix = name.strip_suffix(const_name)?;
+        Some(values.iter().map(|value| format!("{prefix}{value}")).collect())
+    });
+    by_const.unwrap_or_else(|| vec![name.to_owned()])
+}
+
 #[test]
 fn every_file_is_a_shader_or_an_include_in_use() {
-    let files = wgsl_files("shaders");
-    let known: BTreeSet<&str> = SHADERS.iter().map(|shader| shader.name).collect();
-    assert_eq!(known.len(), SHADERS.len(), "two shaders of one name");
-    let stems: BTreeSet<&str> = files.iter().map(|(stem, _)| stem.as_str()).collect();
-    assert_eq!(stems, known, "files in shaders/, and ops::SHADERS");
-    for shader in SHADERS {
-        let (_, text) = files.iter().find(|(stem, _)| stem == shader.name).expect("compared above");
-        assert_eq!(shader.source, text, "{} is not its file", shader.name);
+    let mut used = BTreeSet::new();
+    let mut known = BTreeSet::new();
+    for (folder, shaders) in [("shaders", SHADERS), ("shaders/native", NATIVE_SHADERS)] {
+        let files = wgsl_files(folder);
+        let stems: BTreeSet<&str> = files.iter().map(|(stem, _)| stem.as_str()).collect();
+        let names: BTreeSet<&str> = shaders.iter().map(|shader| shader.name).collect();
+        assert_eq!(stems, names, "files in {folder}/, and what ops has of them");
+        for shader in shaders {
+            let (_, text) = files.iter().find(|(stem, _)| stem == shader.name).expect("compared above");
+            assert_eq!(shader.source, text, "{} is not its file", shader.name);
+            assert!(known.insert(shader.name), "two shaders are named {}", shader.name);
+            used.extend(imports(text).flat_map(|name| files_of(shader, name)));
+        }
     }
-
     let includes = wgsl_files("shaders/include");
-    let used: BTreeSet<&str> = files.iter().chain(&includes).flat_map(|(_, text)| imports(text)).collect();
-    let names: BTreeSet<&str> = includes.iter().map(|(stem, _)| stem.as_str()).collect();
+    used.extend(includes.iter().flat_map(|(_, text)| imports(text)).map(str::to_owned));
+    let names: BTreeSet<String> = includes.iter().map(|(stem, _)| stem.clone()).collect();
     assert_eq!(used, names, "imports, and files in shaders/include/");
 }
 

@@ -9,6 +9,7 @@ use ddpm::sampler::SamplerOptions;
 
 use crate::batches::Batches;
 use crate::chain::{self, ChainArgs};
+use crate::device::Device;
 use crate::layout::LayoutArgs;
 use crate::{Outcome, output, tensors};
 
@@ -66,7 +67,7 @@ fn parse_strength(text: &str) -> std::result::Result<f64, String> {
     strength.ok_or_else(|| "expected 0 to 1".to_owned())
 }
 
-pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
+pub fn run(args: &Args, device: &Device) -> Outcome {
     args.chain.check()?;
     let mut inputs: Vec<&Path> = vec![&args.chain.model, &args.input];
     inputs.extend(args.mask.as_deref());
@@ -89,7 +90,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     let picture = input.fit(channels, [height, width])?;
     let strength = args.strength.unwrap_or(if mask.is_some() { 1.0 } else { 0.5 });
 
-    let gpu = crate::gpu(adapter)?;
+    let gpu = device.gpu()?;
     let batches = Batches {
         verb: "edit",
         gpu: &gpu,

@@ -9,6 +9,7 @@ use ddpm::gpu::{AdapterSummary, GpuContext, Tile};
 use ddpm::graph::unet;
 use ddpm::ops::Network;
 
+use crate::device::Device;
 use crate::{Outcome, model};
 
 /// Show the adapters of this machine, and what a model is and needs.
@@ -20,15 +21,15 @@ pub struct Args {
     model: Option<PathBuf>,
 }
 
-pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
+pub fn run(args: &Args, device: &Device) -> Outcome {
     // Read before it is measured, so that a bad model is refused at once.
     let model = match &args.model {
         Some(path) => Some((path, model::load(path)?)),
         None => None,
     };
-    let mut text = adapters(adapter)?;
+    let mut text = adapters(device)?;
     if let Some((path, checkpoint)) = &model {
-        text += &describe_model(path, checkpoint, adapter)?;
+        text += &describe_model(path, checkpoint, device)?;
     }
     Ok(text)
 }
@@ -38,8 +39,9 @@ fn line(text: &mut String, key: &str, value: &str) {
     let _ = writeln!(text, "    {key:<12}{value}");
 }
 
-/// A table of the adapters, or of those whose name contains `wanted`.
-fn adapters(wanted: Option<&str>) -> Result<String> {
+/// A table of the adapters, or of those whose name contains what `device` asks for.
+fn adapters(device: &Device) -> Result<String> {
+    let wanted = device.adapter.as_deref();
     let mut found = pollster::block_on(GpuContext::adapters());
     let names: Vec<String> = found.iter().map(|adapter| adapter.name.clone()).collect();
     let mut text = format!("ddpm {}\n\nadapters\n", env!("CARGO_PKG_VERSION"));
@@ -54,7 +56,7 @@ fn adapters(wanted: Option<&str>) -> Result<String> {
         text += "  none: install a Vulkan driver (mesa-vulkan-drivers has one for the CPU)\n";
         return Ok(text);
     }
-    let chosen = crate::gpu(wanted).ok();
+    let chosen = pollster::block_on(GpuContext::request(wanted)).ok();
     for adapter in &found {
         let is_chosen = chosen.as_ref().is_some_and(|gpu| {
             gpu.adapter().name == adapter.name && gpu.adapter().backend == adapter.backend
@@ -101,7 +103,7 @@ fn describe_adapter(text: &mut String, adapter: &AdapterSummary) {
         line(text, "subgroups", &format!("of {size} invocations"));
     }
     line(text, "matrices", &matrices(adapter));
-    let tile = match crate::gpu(Some(&adapter.name)) {
+    let tile = match pollster::block_on(GpuContext::request(Some(&adapter.name))) {
         Ok(gpu) => tile(gpu.tile()),
         Err(error) => error.to_string(),
     };
@@ -124,6 +126,7 @@ fn tile(tile: Tile) -> String {
         Tile::Naive => "one output an invocation".to_owned(),
         Tile::Workgroup { size } => format!("{size} x {size} in workgroup memory"),
         Tile::Registers => "4 pixels x 16 channels in registers".to_owned(),
+        Tile::Matrices { side, .. } => format!("matrices of {side} x {side} in f16, sums in f32"),
     }
 }
 
@@ -142,7 +145,7 @@ fn grouped(number: u64) -> String {
 }
 
 /// What a model is and, measured on the adapter, needs.
-fn describe_model(path: &Path, checkpoint: &Checkpoint, adapter: Option<&str>) -> Result<String> {
+fn describe_model(path: &Path, checkpoint: &Checkpoint, device: &Device) -> Result<String> {
     let (spec, diffusion) = (&checkpoint.unet, &checkpoint.diffusion);
     let graph = unet::describe(spec, spec.sample_size).map_err(|error| error.within(path.display()))?;
     let mut text = format!("\nmodel {}\n", path.display());
@@ -184,7 +187,7 @@ fn describe_model(path: &Path, checkpoint: &Checkpoint, adapter: Option<&str>) -
     );
     let stored = stored(checkpoint);
     line(&mut text, "weights", &stored);
-    let memory = memory(&graph, checkpoint, adapter);
+    let memory = memory(&graph, checkpoint, device);
     line(&mut text, "GPU memory", &memory.unwrap_or_else(|error| format!("not measured: {error}")));
     Ok(text)
 }
@@ -216,8 +219,8 @@ fn stored(checkpoint: &Checkpoint) -> String {
 }
 
 /// What the recorded network allocates, by building it.
-fn memory(graph: &ddpm::graph::Graph, checkpoint: &Checkpoint, adapter: Option<&str>) -> Result<String> {
-    let gpu = crate::gpu(adapter)?;
+fn memory(graph: &ddpm::graph::Graph, checkpoint: &Checkpoint, device: &Device) -> Result<String> {
+    let gpu = device.gpu()?;
     let measured = |batch: u32| -> Result<String> {
         let before = gpu.counts().allocated_bytes;
         let network = Network::new(&gpu, graph, &checkpoint.weights, batch)?;

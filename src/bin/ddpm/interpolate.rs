@@ -8,6 +8,7 @@ use ddpm::sampler::SamplerOptions;
 
 use crate::batches::Batches;
 use crate::chain::{self, ChainArgs};
+use crate::device::Device;
 use crate::layout::LayoutArgs;
 use crate::times::TimesArgs;
 use crate::{Outcome, model, output};
@@ -53,7 +54,7 @@ pub struct Args {
     layout: LayoutArgs,
 }
 
-pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
+pub fn run(args: &Args, device: &Device) -> Outcome {
     args.chain.check()?;
     output::check(&args.out, "png", &[&args.chain.model, &args.from, &args.to])?;
     let checkpoint = args.chain.load()?;
@@ -74,7 +75,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
         from.iter().zip(&to).map(move |(from, to)| (1.0 - share) * from + share * to)
     };
 
-    let gpu = crate::gpu(adapter)?;
+    let gpu = device.gpu()?;
     let mut raster = grid.blank()?;
     let mut taken = Vec::new();
     for (row, &time) in (0..rows).zip(&times) {

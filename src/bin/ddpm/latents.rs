@@ -7,6 +7,7 @@ use ddpm::sampler::{Sampler, SamplerOptions, run_until};
 
 use crate::batches::Batches;
 use crate::chain::{self, ChainArgs};
+use crate::device::Device;
 use crate::layout::LayoutArgs;
 use crate::times::TimesArgs;
 use crate::{Outcome, output};
@@ -49,7 +50,7 @@ struct Latent {
     x_t: Vec<f32>,
 }
 
-pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
+pub fn run(args: &Args, device: &Device) -> Outcome {
     args.chain.check()?;
     output::check(&args.out, "png", &[&args.chain.model])?;
     let checkpoint = args.chain.load()?;
@@ -60,7 +61,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     let grid = args.layout.of(Grid { rows, ..Grid::strip(args.count + 1, shape) });
     grid.size()?;
 
-    let gpu = crate::gpu(adapter)?;
+    let gpu = device.gpu()?;
     let one = SamplerOptions { count: 1, ..options.clone() };
     let mut source = Sampler::new(&gpu, &checkpoint, &one)?;
     let mut raster = grid.blank()?;

@@ -6,6 +6,7 @@
 mod batches;
 mod chain;
 mod debug;
+mod device;
 mod edit;
 mod eval;
 mod export;
@@ -37,6 +38,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use ddpm::error::Error;
+use device::Device;
 
 /// Denoising Diffusion Probabilistic Models on WebGPU.
 #[derive(Parser)]
@@ -56,9 +58,8 @@ struct Cli {
     #[command(subcommand)]
     verb: Verb,
 
-    /// Compute on the first adapter whose name contains this (any case); ddpm info lists them.
-    #[arg(long, global = true, value_name = "SUBSTRING", display_order = 1000)]
-    adapter: Option<String>,
+    #[command(flatten)]
+    device: Device,
 }
 
 #[derive(Subcommand)]
@@ -105,22 +106,22 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let adapter = cli.adapter.as_deref();
+    let device = &cli.device;
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match &cli.verb {
-        Verb::Sample(args) => sample::run(args, adapter),
-        Verb::Edit(args) => edit::run(args, adapter),
-        Verb::Interpolate(args) => interpolate::run(args, adapter),
-        Verb::Progressive(args) => progressive::run(args, adapter),
-        Verb::Latents(args) => latents::run(args, adapter),
-        Verb::Train(args) => train::run(args, adapter),
-        Verb::Eval(args) => eval::run(args, adapter),
-        Verb::Noise(args) => noise::run(args, adapter),
+        Verb::Sample(args) => sample::run(args, device),
+        Verb::Edit(args) => edit::run(args, device),
+        Verb::Interpolate(args) => interpolate::run(args, device),
+        Verb::Progressive(args) => progressive::run(args, device),
+        Verb::Latents(args) => latents::run(args, device),
+        Verb::Train(args) => train::run(args, device),
+        Verb::Eval(args) => eval::run(args, device),
+        Verb::Noise(args) => noise::run(args, device),
         Verb::Neighbours(args) => neighbours::run(args),
-        Verb::Info(args) => info::run(args, adapter),
+        Verb::Info(args) => info::run(args, device),
         Verb::Pack(args) => pack::run(args),
         Verb::Export(args) => export::run(args),
-        Verb::Debug(debug::Verb::Predict(args)) => debug::predict::run(args, adapter),
-        Verb::Debug(debug::Verb::Gradients(args)) => debug::gradients::run(args, adapter),
+        Verb::Debug(debug::Verb::Predict(args)) => debug::predict::run(args, device),
+        Verb::Debug(debug::Verb::Gradients(args)) => debug::gradients::run(args, device),
         Verb::Debug(debug::Verb::Shaders(_)) => debug::shaders::run(),
     }));
     match outcome {
@@ -185,9 +186,4 @@ fn usage(error: &clap::Error) -> ExitCode {
     let sentence = telling.join("; ");
     complain(&format!("{}; try --help", sentence.trim_start_matches("error: ")));
     ExitCode::from(2)
-}
-
-/// The device that a verb computes on.
-fn gpu(adapter: Option<&str>) -> Result<ddpm::gpu::GpuContext, Error> {
-    pollster::block_on(ddpm::gpu::GpuContext::request(adapter))
 }

@@ -14,6 +14,7 @@ use ddpm::schedule::Schedule;
 use ddpm::spec::DiffusionSpec;
 use image::{DynamicImage, imageops::FilterType};
 
+use crate::device::Device;
 use crate::{Outcome, model, output};
 
 /// Show a picture at some t of the forward process, as a strip.
@@ -72,7 +73,7 @@ struct Start {
     values: Vec<f32>,
 }
 
-pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
+pub fn run(args: &Args, device: &Device) -> Outcome {
     output::check(&args.out, "png", &[&args.image])?;
     let spec = match &args.model {
         Some(path) => model::load(path)?.diffusion,
@@ -92,7 +93,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     let strip = Grid { gap: args.gap, scale: args.scale, ..strip };
     strip.size()?;
 
-    let gpu = crate::gpu(adapter)?;
+    let gpu = device.gpu()?;
     let mut tiles = start.values.clone();
     tiles.extend(forward(&gpu, &spec, &start, args.seed, &timesteps)?);
     let list = |numbers: &mut dyn Iterator<Item = u32>| {

@@ -6,6 +6,7 @@ use ddpm::picture::Grid;
 
 use crate::batches::Batches;
 use crate::chain::{self, ChainArgs};
+use crate::device::Device;
 use crate::layout::LayoutArgs;
 use crate::{Outcome, output};
 
@@ -44,7 +45,7 @@ pub struct Args {
 /// x̂_0 among the views of a sampler.
 const PRED_X_START: usize = 1;
 
-pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
+pub fn run(args: &Args, device: &Device) -> Outcome {
     args.chain.check()?;
     output::check(&args.out, "png", &[&args.chain.model])?;
     let checkpoint = args.chain.load()?;
@@ -54,7 +55,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     let layout = |columns| args.layout.of(Grid { rows: args.count, ..Grid::strip(columns, shape) });
     layout(args.columns).size()?;
 
-    let gpu = crate::gpu(adapter)?;
+    let gpu = device.gpu()?;
     let batches = Batches {
         verb: "progressive",
         gpu: &gpu,

@@ -10,6 +10,7 @@ use ddpm::sampler::{Frames, Sampler, SamplerOptions};
 
 use crate::batches::{Batches, Drawn};
 use crate::chain::{self, ChainArgs};
+use crate::device::Device;
 use crate::layout::LayoutArgs;
 use crate::{Failure, Outcome, output, sets, tensors};
 
@@ -69,7 +70,7 @@ pub struct Args {
     layout: LayoutArgs,
 }
 
-pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
+pub fn run(args: &Args, device: &Device) -> Outcome {
     args.chain.check()?;
     if args.first_sample.checked_add(args.count).is_none() {
         return Err(Failure::Usage(format!(
@@ -102,7 +103,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
         sets::check_channels(shape)?;
     }
 
-    let gpu = crate::gpu(adapter)?;
+    let gpu = device.gpu()?;
     let started = Instant::now();
     let batches = Batches {
         verb: "sample",

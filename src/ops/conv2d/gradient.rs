@@ -6,7 +6,7 @@
 //! - d_bias and the added embedding's gradient: sums of d_out over pixels. The residual's is d_out itself.
 
 #[cfg(not(target_arch = "wasm32"))]
-use super::winograd;
+use super::{CONV2D_WEIGHT_GRADIENT_MATRICES, matrices, winograd};
 use super::{Conv2d, Convolution, LayerWeights, blocks, texel_tile_quads, weight_quads};
 use crate::error::Result;
 use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Shader, Texels, Tile, params, wgsl};
@@ -49,8 +49,8 @@ params! {
         weight_quads: u32,
         /// Partial sums.
         splits: u32,
-        /// Unused.
-        pad: u32,
+        /// By what d_out is multiplied before it is rounded to f16, on matrix units.
+        scale: f32,
     }
 }
 
@@ -76,7 +76,7 @@ params! {
     }
 }
 
-const BUFFER_BINDINGS: &[(&str, Binding)] =
+pub(super) const BUFFER_BINDINGS: &[(&str, Binding)] =
     &[("x", Binding::Read), ("d_out", Binding::Read), ("partials", Binding::ReadWrite)];
 
 /// `shaders/conv2d_weight_gradient.wgsl`.
@@ -159,6 +159,27 @@ fn texels(b: &mut Backward<'_, '_, '_>, buffer: &Buffer, purpose: TexelScratch) 
     }
 }
 
+/// The tiling of a weights' gradient between so many quads of channels, those of all sources and those of the output.
+#[cfg(not(target_arch = "wasm32"))]
+fn weights_tile(tile: Tile, quads: [u32; 2]) -> Tile {
+    tile.for_quads(quads)
+}
+
+/// The tiling of every weights' gradient: a page has no matrix units.
+#[cfg(target_arch = "wasm32")]
+fn weights_tile(tile: Tile, _: [u32; 2]) -> Tile {
+    tile
+}
+
+/// By what a gradient is multiplied before it is rounded to f16, where it is.
+fn operand_scale(b: &Backward<'_, '_, '_>) -> f32 {
+    match b.r.rec.gpu.tile() {
+        #[cfg(not(target_arch = "wasm32"))]
+        Tile::Matrices { .. } => matrices::gradient_scale(b.r.graph, b.r.batch),
+        _ => 1.0,
+    }
+}
+
 /// Sizes of the weights' gradient from one source; `splits` counts the partial sums.
 fn weight_sizes(
     b: &Backward<'_, '_, '_>,
@@ -166,11 +187,12 @@ fn weight_sizes(
     source: TensorId,
     k_offset: u32,
 ) -> Conv2dWeightGradient {
-    let (graph, tile) = (b.r.graph, b.r.rec.gpu.tile());
+    let graph = b.r.graph;
     let (x, out) = (graph.tensor(source), graph.tensor(op.out));
-    let weight_quads = weight_quads(tile, out.quads());
     let (taps, k_quads) =
         (op.kernel * op.kernel, op.x.iter().map(|&id| graph.tensor(id).quads()).sum::<u32>());
+    let tile = weights_tile(b.r.rec.gpu.tile(), [k_quads, out.quads()]);
+    let weight_quads = weight_quads(tile, out.quads());
     // Workgroups without a split, and as many as keep the adapter busy.
     let (workgroups, wanted) = match tile {
         #[cfg(not(target_arch = "wasm32"))]
@@ -181,6 +203,8 @@ fn weight_sizes(
         Tile::Registers => {
             ((taps * k_quads).div_ceil(16) * weight_quads.div_ceil(texel_tile_quads(out.quads())), 32)
         }
+        #[cfg(not(target_arch = "wasm32"))]
+        Tile::Matrices { side, .. } => (k_quads.div_ceil(side) * weight_quads.div_ceil(side) * taps, 256),
     };
     Conv2dWeightGradient {
         samples: b.r.batch,
@@ -198,7 +222,7 @@ fn weight_sizes(
         upsample: op.upsample.into(),
         weight_quads,
         splits: u32::div_ceil(wanted, workgroups).min(b.r.batch * out.height),
-        pad: 0,
+        scale: operand_scale(b),
     }
 }
 
@@ -215,7 +239,7 @@ fn record_weights(
     let (label, taps) = (b.r.graph.layer_name(&op.layers[0]), op.kernel * op.kernel);
     let partials = b.r.partials(u64::from(params.splits) * weights.words as u64)?;
     let x = b.r.activation(source);
-    match (b.r.rec.gpu.tile(), &d_out.texels) {
+    match (weights_tile(b.r.rec.gpu.tile(), [params.k_quads, params.out_quads]), &d_out.texels) {
         (Tile::Registers, Some(d_out)) => {
             let x = b.r.texels_of(&x)?;
             let quads = texel_tile_quads(params.out_quads);
@@ -231,6 +255,14 @@ fn record_weights(
             let key = KernelKey { shader, entry_point: shader.entry_points[0], consts: [size, 0] };
             let tiles = |quads: u32| (quads * 4).div_ceil(size);
             let groups = [tiles(params.x_quads), tiles(params.weight_quads), taps * params.splits];
+            let args = [&x, &d_out.buffer, &partials].map(Arg::from);
+            b.r.rec.dispatch(label, key, &params, &args, groups)
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        (Tile::Matrices { side, subgroup }, _) => {
+            let key = matrices::kernel(&CONV2D_WEIGHT_GRADIENT_MATRICES, side, subgroup);
+            let groups =
+                [params.x_quads.div_ceil(side), params.weight_quads.div_ceil(side), taps * params.splits];
             let args = [&x, &d_out.buffer, &partials].map(Arg::from);
             b.r.rec.dispatch(label, key, &params, &args, groups)
         }
@@ -361,6 +393,7 @@ fn record_input(
         padding: op.kernel - 1 - op.padding,
         upsample: if op.stride == 2 { 2 } else { 0 },
         accumulate: (add && !op.upsample).into(),
+        scale: operand_scale(b),
         ..Conv2d::default()
     };
     let convolution = Convolution {

@@ -7,6 +7,8 @@ mod gradient;
 #[cfg(not(target_arch = "wasm32"))]
 mod half;
 #[cfg(not(target_arch = "wasm32"))]
+mod matrices;
+#[cfg(not(target_arch = "wasm32"))]
 mod split;
 #[cfg(not(target_arch = "wasm32"))]
 mod winograd;
@@ -20,6 +22,8 @@ pub use gradient::{
 pub use half::CONV2D_HALF;
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) use half::halves;
+#[cfg(not(target_arch = "wasm32"))]
+pub use matrices::{CONV2D_MATRICES, CONV2D_WEIGHT_GRADIENT_MATRICES};
 #[cfg(not(target_arch = "wasm32"))]
 pub use split::{CONV2D_SPLIT, CONV2D_SUM};
 #[cfg(not(target_arch = "wasm32"))]
@@ -77,8 +81,8 @@ params! {
         accumulate: u32,
         /// Partial sums; 0 where the sum is not split.
         splits: u32,
-        /// Unused.
-        pad: u32,
+        /// By what the input is multiplied before it is rounded to f16, on matrix units.
+        scale: f32,
     }
 }
 
@@ -198,6 +202,8 @@ pub(super) fn kernel(tile: Tile, out_quads: u32) -> KernelKey {
             let consts = [texel_tile_quads(out_quads), 0];
             KernelKey { shader: &CONV2D_TEXEL, entry_point: "conv2d_texel", consts }
         }
+        #[cfg(not(target_arch = "wasm32"))]
+        Tile::Matrices { side, subgroup } => matrices::kernel(&CONV2D_MATRICES, side, subgroup),
     }
 }
 
@@ -276,7 +282,7 @@ fn sizes(graph: &Graph, samples: u32, op: &graph::Conv2d) -> Conv2d {
         has_bias: 1,
         accumulate: 0,
         splits: 0,
-        pad: 0,
+        scale: 1.0,
     }
 }
 
@@ -329,6 +335,12 @@ impl Convolution<'_> {
             }
             (LayerWeights::Buffer(weights), Tile::Workgroup { size }) => {
                 self.record_tiles(r, key, &self.sizes, size, [weights, &self.out])
+            }
+            #[cfg(not(target_arch = "wasm32"))]
+            (LayerWeights::Buffer(weights), Tile::Matrices { side, .. }) => {
+                let args = self.args(weights, &self.out);
+                let groups = [self.sizes.rows.div_ceil(8 * side), self.sizes.out_quads.div_ceil(side), 1];
+                r.rec.dispatch(self.label, key, &self.sizes, &args, groups)
             }
             (LayerWeights::Buffer(weights), _) => {
                 let args = self.args(weights, &self.out);

@@ -8,21 +8,21 @@ use crate::gpu::methods;
 
 /// A convolution; by default 3 × 3 on 5 × 7 pixels, 8 channels in and out.
 #[derive(Clone, Debug)]
-struct Conv {
-    batch: u32,
-    size: [u32; 2],
+pub struct Conv {
+    pub batch: u32,
+    pub size: [u32; 2],
     /// Channels of each source.
-    x: Vec<u32>,
+    pub x: Vec<u32>,
     /// Outputs of each stacked layer.
-    layers: Vec<u32>,
+    pub layers: Vec<u32>,
     /// Segments of the output; none is one.
-    segments: Vec<u32>,
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    upsample: bool,
-    embedding: bool,
-    residual: bool,
+    pub segments: Vec<u32>,
+    pub kernel: u32,
+    pub stride: u32,
+    pub padding: u32,
+    pub upsample: bool,
+    pub embedding: bool,
+    pub residual: bool,
 }
 
 impl Default for Conv {
@@ -53,7 +53,8 @@ impl Conv {
         })
     }
 
-    fn check(&self) {
+    /// A network with it at the end.
+    pub fn case(&self) -> Case {
         let mut b = Builder::new(self.size, self.x[0]);
         let first = b.x();
         let mut x = vec![first];
@@ -88,7 +89,11 @@ impl Conv {
         let out = b.tensor(self.out_size(), &segments);
         conv = graph::Conv2d { x, layers, add_embedding, residual, out, ..conv };
         b.push(Op::Conv2d(conv));
-        Case::new(format!("{self:?}"), b.finish(out), self.batch).check_in(methods());
+        Case::new(format!("{self:?}"), b.finish(out), self.batch)
+    }
+
+    fn check(&self) {
+        self.case().check_in(methods());
     }
 }
 

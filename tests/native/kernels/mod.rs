@@ -12,6 +12,7 @@ mod dropout;
 mod group_norm;
 mod linear;
 mod matmul;
+mod mixed;
 mod operand;
 mod softmax;
 mod timestep_embedding;
@@ -43,6 +44,8 @@ struct Case {
     labels: Option<Vec<u32>>,
     /// Seed and first sample of dropout in the backward pass.
     training: Option<(u64, u32)>,
+    /// Whether convolutions are computed in mixed precision.
+    mixed: bool,
 }
 
 impl Case {
@@ -65,6 +68,7 @@ impl Case {
             timesteps,
             labels,
             training: None,
+            mixed: false,
         }
     }
 
@@ -74,11 +78,7 @@ impl Case {
     }
 
     fn check_in<'a>(&self, tilings: impl IntoIterator<Item = (impl Debug, &'a GpuContext)>) {
-        let want = Twin::new(&self.graph, &self.parameters).predict(
-            &self.x,
-            &self.timesteps,
-            self.labels.as_deref(),
-        );
+        let want = self.twin().predict(&self.x, &self.timesteps, self.labels.as_deref());
         for (tile, gpu) in tilings {
             let name = format!("{}, {tile:?}", self.name);
             let found = self.run(gpu, &name);
@@ -87,20 +87,34 @@ impl Case {
         }
     }
 
-    /// Compares the gradients of everything with the twin's, for a random gradient of the output.
-    fn check_gradients(&self, gpu: &GpuContext, name: &str) {
+    /// The network in f64, or with operands rounded.
+    fn twin(&self) -> Twin<'_> {
+        let mut twin = Twin::new(&self.graph, &self.parameters);
+        if self.mixed {
+            twin = twin.mixed(self.outputs().next_power_of_two() as f64);
+        }
+        match self.training {
+            Some((seed, first_sample)) => twin.training(seed, first_sample),
+            None => twin,
+        }
+    }
+
+    /// Elements of the network's output, of all samples.
+    fn outputs(&self) -> usize {
         let output = self.graph.tensor(self.graph.output());
-        let count = self.timesteps.len() * (output.pixels() * output.channels()) as usize;
-        let d_output = normals(3, count, 0.0, 1.0);
+        self.timesteps.len() * (output.pixels() * output.channels()) as usize
+    }
+
+    /// Compares the gradients of everything with the twin's, for a random gradient of the output; in mixed precision for one as
+    /// small as a mean's.
+    fn check_gradients(&self, gpu: &GpuContext, name: &str) {
+        let deviation = if self.mixed { 1.0 / self.outputs() as f64 } else { 1.0 };
+        let d_output = normals(3, self.outputs(), 0.0, deviation);
         let (x, timesteps, labels) = (&self.x[..], &self.timesteps[..], self.labels.as_deref());
         let batch = Batch { x, timesteps, labels, d_output: &d_output, training: self.training };
         let (_, found) = gradients(gpu, &self.graph, &self.parameters, &batch);
-        let mut twin = Twin::new(&self.graph, &self.parameters);
-        if let Some((seed, first_sample)) = self.training {
-            twin = twin.training(seed, first_sample);
-        }
         let d_output: Vec<f64> = d_output.iter().map(|&d| d.into()).collect();
-        let mut want = twin.gradients(x, timesteps, labels, &d_output).by_name();
+        let mut want = self.twin().gradients(x, timesteps, labels, &d_output).by_name();
         want.retain(|tensor, _| found.contains_key(tensor));
         if want.is_empty() {
             // A network of sinusoids alone.

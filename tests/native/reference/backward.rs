@@ -11,6 +11,7 @@ use super::conv2d::conv2d_backward;
 use super::group_norm::group_norm_backward;
 use super::layer::{Layer, add_scaled};
 use super::linear::linear_backward;
+use super::mixed::rounded;
 use super::{Sample, Twin, sources};
 
 /// The name of the gradient of a network's input among those of its parameters.
@@ -102,8 +103,15 @@ impl Reverse<'_> {
                 self.add(*x, &d_x);
             }
             Op::Conv2d(conv) => {
-                let x = sources(&conv.x, &self.tensors);
-                let (d_x, d_layer) = conv2d_backward(conv, &x, &twin.stack(&conv.layers), &d_out);
+                let (x, layer) = twin.operands(sources(&conv.x, &self.tensors), twin.stack(&conv.layers));
+                let (mut d_x, mut d_layer) = conv2d_backward(conv, &x, &layer, &d_out);
+                if let Some(scale) = twin.mixed {
+                    // The bias's gradient is a sum, and no product.
+                    let operand = Activation { data: rounded(&d_out.data, scale), ..d_out.clone() };
+                    let bias = std::mem::take(&mut d_layer.bias);
+                    (d_x, d_layer) = conv2d_backward(conv, &x, &layer, &operand);
+                    d_layer.bias = bias;
+                }
                 self.add_layers(&conv.layers, &d_layer);
                 self.add_to_sources(&conv.x, &d_x);
                 if let Some(segment) = conv.add_embedding {

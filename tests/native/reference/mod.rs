@@ -14,6 +14,7 @@ pub mod dropout;
 mod group_norm;
 mod layer;
 mod linear;
+mod mixed;
 pub mod mse;
 pub mod random;
 mod timestep_embedding;
@@ -35,6 +36,8 @@ pub struct Twin<'a> {
     params: Vec<Vec<f64>>,
     /// Without it, no dropout.
     training: Option<Training>,
+    /// Where convolutions are computed in mixed precision: by what gradients are multiplied before they are rounded.
+    mixed: Option<f64>,
 }
 
 /// One sample of a batch, and where it is.
@@ -68,13 +71,19 @@ impl<'a> Twin<'a> {
             assert_eq!(data.len(), param.shape.iter().product::<usize>(), "{} {:?}", param.name, param.shape);
             data
         });
-        Self { graph, params: params.collect(), training: None }
+        Self { graph, params: params.collect(), training: None, mixed: None }
     }
 
     /// The same in training: dropout masks come from `seed`, and sample n of a batch is training sample
     /// `first_sample` + n.
     pub fn training(mut self, seed: u64, first_sample: u32) -> Self {
         self.training = Some(Training { seed, first_sample });
+        self
+    }
+
+    /// The same with the operands of every convolution rounded to f16, gradients after they are multiplied by `gradient_scale`.
+    pub fn mixed(mut self, gradient_scale: f64) -> Self {
+        self.mixed = Some(gradient_scale);
         self
     }
 
@@ -140,10 +149,11 @@ impl<'a> Twin<'a> {
             Op::Linear { x, silu, layers, .. } => linear::linear(&tensors[x.0], *silu, &self.stack(layers)),
             Op::Conv2d(conv) => {
                 let out = self.graph.tensor(conv.out);
+                let (x, layer) = self.operands(sources(&conv.x, tensors), self.stack(&conv.layers));
                 conv2d::conv2d(
                     conv,
-                    &sources(&conv.x, tensors),
-                    &self.stack(&conv.layers),
+                    &x,
+                    &layer,
                     conv.add_embedding.map(|segment| self.segment(segment, tensors)),
                     conv.residual.map(|id| &tensors[id.0]),
                     [out.height as usize, out.width as usize],
@@ -168,6 +178,14 @@ impl<'a> Twin<'a> {
         let (size, channels) = ([tensor.height as usize, tensor.width as usize], tensor.channels() as usize);
         let number = training.first_sample + sample.position;
         Some(dropout::dropout_mask(training.seed, op_ix as u32, number, *dropout, size, channels))
+    }
+
+    /// A convolution's input and weights, as it reads them.
+    fn operands(&self, mut x: Activation, mut layer: Layer) -> (Activation, Layer) {
+        if self.mixed.is_some() {
+            (x.data, layer.weight) = (mixed::rounded(&x.data, 1.0), mixed::rounded(&layer.weight, 1.0));
+        }
+        (x, layer)
     }
 
     fn after_norm<'t>(

@@ -9,6 +9,7 @@ use ddpm::ops::{TrainingNetwork, TrainingOptions};
 
 use super::inputs::Inputs;
 use super::tile::TileName;
+use crate::device::Device;
 use crate::tensors::{self, TensorFile};
 use crate::{Outcome, model, output};
 
@@ -42,7 +43,7 @@ pub struct Args {
 /// The name of the input's gradient.
 const SAMPLE: &str = "__sample__";
 
-pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
+pub fn run(args: &Args, device: &Device) -> Outcome {
     output::check(&args.output, "safetensors", &[&args.model, &args.input])?;
     let checkpoint = model::load(&args.model)?;
     let file = TensorFile::read(&args.input)?;
@@ -55,7 +56,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
         return Err(file.refused("target", &why).into());
     }
 
-    let gpu = args.tile.gpu(adapter)?;
+    let gpu = args.tile.gpu(device)?;
     let graph = &inputs.graph;
     let store = ParameterStore::new(&gpu, graph, &checkpoint.weights, false)?;
     let options = TrainingOptions { input_gradient: true, ..TrainingOptions::default() };

@@ -6,6 +6,7 @@ use ddpm::ops::Network;
 
 use super::inputs::Inputs;
 use super::tile::TileName;
+use crate::device::Device;
 use crate::tensors::{self, TensorFile};
 use crate::{Outcome, model, output};
 
@@ -36,11 +37,11 @@ pub struct Args {
     tile: TileName,
 }
 
-pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
+pub fn run(args: &Args, device: &Device) -> Outcome {
     output::check(&args.output, "safetensors", &[&args.model, &args.input])?;
     let checkpoint = model::load(&args.model)?;
     let inputs = Inputs::read(&checkpoint, &TensorFile::read(&args.input)?)?;
-    let gpu = args.tile.gpu(adapter)?;
+    let gpu = args.tile.gpu(device)?;
     let [batch, _, height, width] = inputs.shape;
     let network = Network::new(&gpu, &inputs.graph, &checkpoint.weights, batch)?;
     let predicted = network.predict(&gpu, &inputs.sample, &inputs.timesteps, inputs.labels.as_deref());

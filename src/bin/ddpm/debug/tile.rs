@@ -4,6 +4,8 @@ use clap::ValueEnum;
 use ddpm::error::Result;
 use ddpm::gpu::{GpuContext, Tile};
 
+use crate::device::Device;
+
 /// The tilings by name.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub enum TileName {
@@ -24,8 +26,8 @@ impl TileName {
     ///
     /// # Errors
     /// If there is no such adapter, or it refuses a device.
-    pub fn gpu(self, adapter: Option<&str>) -> Result<GpuContext> {
-        let gpu = crate::gpu(adapter)?;
+    pub fn gpu(self, device: &Device) -> Result<GpuContext> {
+        let gpu = device.gpu()?;
         Ok(self.tile().map_or(gpu.clone(), |tile| gpu.with_tile(tile)))
     }
 

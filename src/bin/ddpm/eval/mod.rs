@@ -18,6 +18,7 @@ use ddpm::eval::{BoundTable, Strata};
 use ddpm::schedule::Schedule;
 use ddpm::spec::VarianceType;
 
+use crate::device::Device;
 use crate::tuning::tuned;
 use crate::{Failure, Outcome, interrupt, model, pictures};
 use folder::EvalFolder;
@@ -117,16 +118,16 @@ impl From<FixedVariance> for VarianceType {
     }
 }
 
-pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
+pub fn run(args: &Args, device: &Device) -> Outcome {
     match (&args.frechet.frechet, &args.model, &args.dataset) {
         (Some(sets), _, _) => frechet::run(&args.frechet, sets, args.data.as_deref(), args.count),
-        (None, Some(model), Some(dataset)) => bound(args, model, dataset, adapter),
+        (None, Some(model), Some(dataset)) => bound(args, model, dataset, device),
         _ => Err(Failure::Usage("expected --model and --dataset, or --frechet and --features".to_owned())),
     }
 }
 
 /// The bound of the model at `model` on pictures of `source`.
-fn bound(args: &Args, model: &Path, source: &Source, adapter: Option<&str>) -> Outcome {
+fn bound(args: &Args, model: &Path, source: &Source, device: &Device) -> Outcome {
     let folder = args.out.as_deref().map(EvalFolder::new);
     let saved = match &folder {
         Some(folder) => folder.check(args.resume)?,
@@ -147,7 +148,7 @@ fn bound(args: &Args, model: &Path, source: &Source, adapter: Option<&str>) -> O
         .map_err(|error| Failure::Error(error.within("--timesteps")))?;
     let (dataset, notes) = load(args, source, &checkpoint)?;
 
-    let gpu = crate::gpu(adapter)?;
+    let gpu = device.gpu()?;
     let (count, batch) = if gpu.adapter().cpu { (CPU_COUNT, CPU_BATCH) } else { (GPU_COUNT, GPU_BATCH) };
     let count = match args.count {
         None => count.min(dataset.num_pictures()),

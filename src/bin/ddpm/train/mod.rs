@@ -25,7 +25,8 @@ use metrics::Metrics;
 use request::Request;
 use session::{End, Session};
 
-use crate::shell::{quoted, quoted_path};
+use crate::device::Device;
+use crate::shell::quoted_path;
 use crate::tuning::tuned_for_training;
 use crate::work::advise;
 use crate::{Outcome, interrupt, pictures};
@@ -34,7 +35,7 @@ use crate::{Outcome, interrupt, pictures};
 const CPU_MEMORY: f64 = 4.0;
 const GPU_MEMORY: f64 = 8.0;
 
-pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
+pub fn run(args: &Args, device: &Device) -> Outcome {
     let folder = RunFolder::new(&args.out);
     let Request { mut config, init, saved } = Request::new(args, &folder)?;
     let (dataset, mut notes) = pictures::load(&config.data.dataset, &config.load_options(Split::Train))?;
@@ -42,7 +43,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
     let validation = load_validation(&config, &mut notes)?;
     let graph = unet::describe(&config.network, config.network.sample_size)?;
 
-    let gpu = crate::gpu(adapter)?;
+    let gpu = device.gpu()?;
     let estimate = MemoryEstimate::new(&graph, &gpu);
     if config.training.micro_batch == 0 {
         config.training.micro_batch = micro_batch(&config, &estimate, &gpu, args.training.memory)?;
@@ -97,7 +98,7 @@ pub fn run(args: &Args, adapter: Option<&str>) -> Outcome {
         return Err(Error::input(format!(
             "stopped after {steps} of {} steps, all saved; go on with: {}",
             config.training.steps,
-            resume_command(&folder, adapter)
+            resume_command(&folder, device)
         ))
         .into());
     }
@@ -216,7 +217,6 @@ fn summary(
 }
 
 /// The command that goes on with the run in `folder`.
-fn resume_command(folder: &RunFolder, adapter: Option<&str>) -> String {
-    let adapter = adapter.map_or(String::new(), |adapter| format!(" --adapter {}", quoted(adapter)));
-    format!("ddpm train --out {} --resume{adapter}", quoted_path(folder.path()))
+fn resume_command(folder: &RunFolder, device: &Device) -> String {
+    format!("ddpm train --out {} --resume{}", quoted_path(folder.path()), device.options())
 }
