@@ -48,20 +48,21 @@ impl ConvShape {
             (Tile::Matrices { .. }, other) => abilities.tile == other && self.fills_matrices(),
             (tile, other) => tile == other,
         };
-        let has_variants = matches!(method.tile, Tile::Workgroup { .. });
+        let on_gpu = matches!(method.tile, Tile::Workgroup { .. });
         let is_for = match method.algorithm {
             Algorithm::Direct => true,
             Algorithm::Winograd => {
-                let has_it = !matches!(method.tile, Tile::Naive | Tile::Matrices { .. });
-                has_it && self.allows_winograd() && method.splits == 1 && !method.half_weights
+                let plain = method.splits == 1 && !method.half_weights;
+                let has_kernels = !matches!(method.tile, Tile::Naive | Tile::Matrices { .. });
+                plain && has_kernels && self.allows_winograd()
             }
         };
         // Each split has a step of the kernels, at least.
         let steps = self.in_quads.div_ceil(4);
         of_the_kind
             && is_for
-            && (method.splits == 1 || has_variants && (2..=steps).contains(&method.splits))
-            && (!method.half_weights || has_variants && abilities.half_weights)
+            && (method.splits == 1 || on_gpu && (2..=steps).contains(&method.splits))
+            && (!method.half_weights || on_gpu && abilities.half_weights)
     }
 
     /// The methods that may be the fastest with what `abilities` says, the plainest first.
