@@ -24,7 +24,7 @@ struct Conv2d {
     has_bias: u32,
     accumulate: u32,
     splits: u32,
-    pad: u32,
+    scale: f32, // of native/conv2d_matrices.wgsl alone
 }
 
 const TILE: u32 = 32u;
