@@ -12,11 +12,15 @@ use serde::{Deserialize, Serialize};
 use super::conv2d::{forward_shapes, shapes, transformed_bytes};
 use super::{NATIVE_SHADERS, Network, SHADERS};
 use crate::error::Result;
-use crate::gpu::{Abilities, Algorithm, ConvShape, GpuContext, Method, Methods, Plan, Timestamps, assemble};
+use crate::gpu::{
+    Abilities, Algorithm, ConvShape, GpuContext, Method, Methods, Plan, Tile, Timestamps, assemble,
+};
 use crate::graph::{Affine, Conv2d, Graph, Op, Param, ParamId, Tensor, TensorId};
 
 /// A convolution is measured with no more samples than make this many FLOPs: more would take longer and tell nothing new.
 const ENOUGH_FLOPS: u64 = 200_000_000;
+/// Or, on GPUs, this many outputs, if that is more: tiles enough for all cores of a large one, as the whole batch has them.
+const ENOUGH_OUTPUTS: u64 = 1 << 20;
 /// One measurement repeats a convolution for about this long by the GPU's own clock.
 const ENOUGH_GPU_TIME: Duration = Duration::from_millis(2);
 /// And by the host's, which also sees the way to the GPU and back.
@@ -149,13 +153,19 @@ pub fn shaders_text() -> String {
 /// If the device is lost.
 pub fn measure(gpu: &GpuContext, abilities: Abilities, shape: &ConvShape) -> Result<Vec<Timing>> {
     let of_a_sample = shape.flops() / u64::from(shape.samples);
-    let samples = (ENOUGH_FLOPS / of_a_sample.max(1)).clamp(1, u64::from(shape.samples)) as u32;
+    let outputs = u64::from(shape.height * shape.width) * u64::from(shape.out_quads * 4);
+    let enough = match abilities.tile {
+        Tile::Workgroup { .. } | Tile::Matrices { .. } => ENOUGH_OUTPUTS.div_ceil(outputs),
+        _ => 1,
+    };
+    let samples = (ENOUGH_FLOPS / of_a_sample.max(1)).max(enough).clamp(1, u64::from(shape.samples)) as u32;
+    let methods = shape.methods(abilities);
     let shape = ConvShape { samples, ..*shape };
     let (graph, weights) = alone(&shape);
     let clock = Timestamps::new(gpu, 2)?;
     let enough = if clock.is_some() { ENOUGH_GPU_TIME } else { ENOUGH_HOST_TIME };
     let mut runs = Vec::new();
-    for method in shape.methods(abilities) {
+    for method in methods {
         let plan = {
             let gpu = gpu.with_methods(Methods::Chosen([(shape, method)].into()));
             Network::new(&gpu, &graph, &weights, samples)?.plan
