@@ -87,15 +87,12 @@ impl Case {
         }
     }
 
-    /// The network in f64, or with operands rounded.
+    /// The network in f64, or with operands rounded; not in training.
     fn twin(&self) -> Twin<'_> {
-        let mut twin = Twin::new(&self.graph, &self.parameters);
-        if self.mixed {
-            twin = twin.mixed(self.outputs().next_power_of_two() as f64);
-        }
-        match self.training {
-            Some((seed, first_sample)) => twin.training(seed, first_sample),
-            None => twin,
+        let twin = Twin::new(&self.graph, &self.parameters);
+        match self.mixed {
+            true => twin.mixed(self.outputs().next_power_of_two() as f64),
+            false => twin,
         }
     }
 
@@ -114,7 +111,11 @@ impl Case {
         let batch = Batch { x, timesteps, labels, d_output: &d_output, training: self.training };
         let (_, found) = gradients(gpu, &self.graph, &self.parameters, &batch);
         let d_output: Vec<f64> = d_output.iter().map(|&d| d.into()).collect();
-        let mut want = self.twin().gradients(x, timesteps, labels, &d_output).by_name();
+        let mut twin = self.twin();
+        if let Some((seed, first_sample)) = self.training {
+            twin = twin.training(seed, first_sample);
+        }
+        let mut want = twin.gradients(x, timesteps, labels, &d_output).by_name();
         want.retain(|tensor, _| found.contains_key(tensor));
         if want.is_empty() {
             // A network of sinusoids alone.
