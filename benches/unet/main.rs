@@ -129,9 +129,7 @@ fn measure(options: &Options) -> Result<()> {
     if wanted(Part::Methods) {
         compiled = methods::compiled(&gpu)?;
         println!("{}", methods::compile_table(&compiled));
-        for work in [steps::Work::Sampling] {
-            all_methods.extend(methods::rows(&gpu, &reference, work)?);
-        }
+        all_methods = methods::rows(&gpu, &reference)?;
         println!("{}", methods::table(&reference, &all_methods));
     }
     let mut pytorch = Vec::new();

@@ -20,7 +20,6 @@ const ROUNDS: usize = 5;
 #[derive(Serialize)]
 pub struct Row {
     method: &'static str,
-    work: Work,
     batch: u32,
     gflop: f64,
     /// By the clock on the wall, a step.
@@ -36,14 +35,14 @@ pub struct Compiled {
     milliseconds: f64,
 }
 
-/// Steps of `work`, computed directly and by the rule, in turns.
-pub fn rows(gpu: &GpuContext, network: &Network, work: Work) -> Result<Vec<Row>> {
+/// Steps of sampling, computed directly and by the rule, in turns.
+pub fn rows(gpu: &GpuContext, network: &Network) -> Result<Vec<Row>> {
     let methods = [("direct", Methods::Fixed(Algorithm::Direct)), ("rule", Methods::Rule)];
     let mut rows = Vec::new();
     for batch in BATCHES {
         let mut turns = Vec::new();
         for (name, methods) in &methods {
-            let mut step = steps(&gpu.with_methods(methods.clone()), network, work, batch)?;
+            let mut step = steps(&gpu.with_methods(methods.clone()), network, Work::Sampling, batch)?;
             // The first compiles; the second says how many make a run.
             step(1);
             let begin = Instant::now();
@@ -63,8 +62,8 @@ pub fn rows(gpu: &GpuContext, network: &Network, work: Work) -> Result<Vec<Row>>
         gpu.check()?;
         for (method, _, _, wall, processor) in turns {
             let processor = (!processor.is_empty()).then(|| Runs::new(processor));
-            let gflop = work.passes() * network.gflop(batch);
-            rows.push(Row { method, work, batch, gflop, seconds: Runs::new(wall), processor });
+            let gflop = network.gflop(batch);
+            rows.push(Row { method, batch, gflop, seconds: Runs::new(wall), processor });
         }
     }
     Ok(rows)
@@ -93,7 +92,6 @@ pub fn compiled(gpu: &GpuContext) -> Result<Vec<Compiled>> {
 pub fn table(network: &Network, rows: &[Row]) -> Table {
     let row = |row: &Row| {
         vec![
-            row.work.name().to_owned(),
             row.batch.to_string(),
             row.method.to_owned(),
             row.seconds.words(4),
@@ -102,8 +100,8 @@ pub fn table(network: &Network, rows: &[Row]) -> Table {
         ]
     };
     Table {
-        title: format!("Methods for convolutions, {}, in turns", network.name),
-        head: &["step of", "pictures", "method", "seconds", "seconds of all cores", "GFLOP/s at best"],
+        title: format!("Methods for convolutions, a step of sampling, {}, in turns", network.name),
+        head: &["pictures", "method", "seconds", "seconds of all cores", "GFLOP/s at best"],
         rows: rows.iter().map(row).collect(),
     }
 }
