@@ -93,8 +93,7 @@ impl Script {
     fn start(gpu: &GpuContext, network: &Network) -> Result<std::result::Result<Self, String>> {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench/").to_owned() + network.name;
         folder::save(&network.checkpoint, &folder, Precision::F32)?;
-        let (device, batches) =
-            if gpu.adapter().cpu { ("cpu", CPU_BATCHES) } else { ("cuda", GPU_BATCHES) };
+        let (device, batches) = if gpu.adapter().cpu { ("cpu", CPU_BATCHES) } else { ("cuda", GPU_BATCHES) };
         let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
         let mut command = Command::new(&python);
         command.args([concat!(env!("CARGO_MANIFEST_DIR"), "/benches/pytorch.py"), &folder, "--turns"]);
@@ -160,7 +159,9 @@ pub fn table(network: &Network, rows: &[Row]) -> Table {
             row.ratio.words(2),
         ]
     };
-    let peer = rows.first().map_or_else(String::new, |row| format!("{} ({}, {})", row.peer, row.device, row.precision));
+    let peer = rows
+        .first()
+        .map_or_else(String::new, |row| format!("{} ({}, {})", row.peer, row.device, row.precision));
     Table {
         title: format!("Ours beside {peer}, {}, in turns", network.name),
         head: &["step", "pictures", "ours, s", "PyTorch, s", "ours / PyTorch"],
