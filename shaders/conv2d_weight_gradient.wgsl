@@ -9,27 +9,6 @@
 // One workgroup TILE input by TILE output channels of one tap and one split, 4 × 4 an invocation, 16 pixels at a time.
 // Dispatch: (x_quads · 4 / TILE, weight_quads · 4 / TILE, kernel · kernel · splits).
 
-struct Conv2dWeightGradient {
-    samples: u32,
-    out_height: u32,
-    out_width: u32,
-    out_quads: u32,
-    in_height: u32,
-    in_width: u32,
-    x_quads: u32,
-    // Quads of all sources, and of those before this one.
-    k_quads: u32,
-    k_offset: u32,
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    upsample: u32,
-    // Quads of a row of the weights: out_quads and padding.
-    weight_quads: u32,
-    splits: u32,
-    scale: f32, // of native/conv2d_weight_gradient_matrices.wgsl alone
-}
-
 const TILE: u32 = 32u;
 const TILE_QUADS: u32 = TILE / 4u;
 const INVOCATIONS: u32 = TILE_QUADS * TILE_QUADS;

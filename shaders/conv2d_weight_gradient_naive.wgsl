@@ -1,25 +1,6 @@
 // The gradient of a convolution's weights, the plain way: the reference that the fast kernels are compared with. Equation and
 // layouts as in conv2d_weight_gradient.wgsl. One invocation a split, tap, quad of input and quad of output channels.
 
-struct Conv2dWeightGradient {
-    samples: u32,
-    out_height: u32,
-    out_width: u32,
-    out_quads: u32,
-    in_height: u32,
-    in_width: u32,
-    x_quads: u32,
-    k_quads: u32,
-    k_offset: u32,
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    upsample: u32,
-    weight_quads: u32,
-    splits: u32,
-    scale: f32, // of native/conv2d_weight_gradient_matrices.wgsl alone
-}
-
 @group(0) @binding(0) var<uniform> params: Conv2dWeightGradient;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> d_out: array<vec4<f32>>;

@@ -3,25 +3,6 @@
 // 4 input channels × QUADS quads of output channels in registers.
 // One invocation a tap and quad of input channels. Dispatch: (taps · x_quads / 16, weight_quads / QUADS, splits).
 
-struct Conv2dWeightGradient {
-    samples: u32,
-    out_height: u32,
-    out_width: u32,
-    out_quads: u32,
-    in_height: u32,
-    in_width: u32,
-    x_quads: u32,
-    k_quads: u32,
-    k_offset: u32,
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    upsample: u32,
-    weight_quads: u32,
-    splits: u32,
-    scale: f32, // of native/conv2d_weight_gradient_matrices.wgsl alone
-}
-
 const QUADS: u32 = 4u;
 
 @group(0) @binding(0) var<uniform> params: Conv2dWeightGradient;

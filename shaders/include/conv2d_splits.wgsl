@@ -1,5 +1,27 @@
-// The sums of a convolution's weight gradient, for a uniform block `params` with Conv2dWeightGradient's fields: which
-// pixels a split has, what a tap reads for one, and where a split's sums go.
+// The sums of a convolution's weight gradient, for the uniform block `params: Conv2dWeightGradient`: which pixels a split has,
+// what a tap reads for one, and where a split's sums go.
+
+struct Conv2dWeightGradient {
+    samples: u32,
+    out_height: u32,
+    out_width: u32,
+    out_quads: u32,
+    in_height: u32,
+    in_width: u32,
+    x_quads: u32,
+    // Quads of all sources, and of those before this one.
+    k_quads: u32,
+    k_offset: u32,
+    kernel: u32,
+    stride: u32,
+    padding: u32,
+    upsample: u32,
+    // Quads of a row of the weights: out_quads and padding.
+    weight_quads: u32,
+    splits: u32,
+    // By what d_out is multiplied before it is rounded to f16, on matrix units.
+    scale: f32,
+}
 
 // First output pixel of a split, and the first behind it: whole lines of pixels.
 fn split_pixels(split: u32) -> vec2<u32> {

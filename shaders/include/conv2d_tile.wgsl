@@ -74,15 +74,4 @@ fn weight_tile(k_quad: u32, tile_quad: u32) -> mat4x4<f32> {
     return mat4x4<f32>(sh_w[ix], sh_w[ix + TILE_QUADS], sh_w[ix + 2u * TILE_QUADS], sh_w[ix + 3u * TILE_QUADS]);
 }
 
-fn load_x(origin: vec3<i32>, ky: i32, kx: i32, quad: u32) -> vec4<f32> {
-    let pixel = source_pixel(origin, ky, kx);
-    if pixel < 0 || quad >= params.a_quads + params.b_quads {
-        return vec4<f32>(0.0);
-    }
-    if quad < params.a_quads {
-        return a[u32(pixel) * params.a_quads + quad];
-    }
-    return b[u32(pixel) * params.b_quads + quad - params.a_quads];
-}
-
-//#import conv2d_rows
+//#import conv2d_sources

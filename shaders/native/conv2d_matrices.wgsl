@@ -159,17 +159,6 @@ fn conv2d_matrices(
     workgroupBarrier();
 }
 
-fn load_x(origin: vec3<i32>, ky: i32, kx: i32, quad: u32) -> vec4<f32> {
-    let pixel = source_pixel(origin, ky, kx);
-    if pixel < 0 || quad >= params.a_quads + params.b_quads {
-        return vec4<f32>(0.0);
-    }
-    if quad < params.a_quads {
-        return a[u32(pixel) * params.a_quads + quad];
-    }
-    return b[u32(pixel) * params.b_quads + quad - params.a_quads];
-}
-
 // The matrix of sums that a subgroup put at `sums_ix`.
 fn store_matrix(first_row: u32, first_quad: u32, sums_ix: u32, first_ix: u32, lanes: u32) {
     for (var ix = first_ix; ix < SIDE * SIDE / 4u; ix += lanes) {
@@ -178,4 +167,4 @@ fn store_matrix(first_row: u32, first_quad: u32, sums_ix: u32, first_ix: u32, la
 }
 
 //#import matrices_SIDE
-//#import conv2d_rows
+//#import conv2d_sources

@@ -13,25 +13,6 @@
 enable f16;
 enable wgpu_cooperative_matrix;
 
-struct Conv2dWeightGradient {
-    samples: u32,
-    out_height: u32,
-    out_width: u32,
-    out_quads: u32,
-    in_height: u32,
-    in_width: u32,
-    x_quads: u32,
-    k_quads: u32,
-    k_offset: u32,
-    kernel: u32,
-    stride: u32,
-    padding: u32,
-    upsample: u32,
-    weight_quads: u32,
-    splits: u32,
-    scale: f32,
-}
-
 const SIDE: u32 = 16u;
 const SUBGROUP: u32 = 32u;
 const SUBGROUPS: u32 = 4u;

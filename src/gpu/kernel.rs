@@ -158,6 +158,7 @@ const INCLUDES: &[(&str, &str)] = &[
     #[cfg(not(target_arch = "wasm32"))]
     include_file!("conv2d_partials"),
     include_file!("conv2d_rows"),
+    include_file!("conv2d_sources"),
     #[cfg(not(target_arch = "wasm32"))]
     include_file!("conv2d_splits"),
     include_file!("conv2d_tile"),

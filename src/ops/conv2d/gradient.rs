@@ -17,7 +17,7 @@ use crate::ops::recording::{Operand, TexelScratch};
 use crate::ops::{accumulate, channel_sums, sum_partials};
 
 params! {
-    /// Sizes of a weight gradient; the fields are explained in `shaders/conv2d_weight_gradient.wgsl`.
+    /// Sizes of a weight gradient; the fields are explained in `shaders/include/conv2d_splits.wgsl`.
     pub struct Conv2dWeightGradient {
         /// Batch size.
         samples: u32,
