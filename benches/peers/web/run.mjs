@@ -19,8 +19,8 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const OUT = `${ROOT}target/peers/`;
 /** A run of a peer lasts about so long, in milliseconds, or one step. */
 const RUN_MS = 1000;
-/** The search for onnxruntime-web's fastest setting begins no trial later, in milliseconds. */
-const SEARCH_MS = 60_000;
+/** The search for onnxruntime-web's fastest setting begins no trial later, in milliseconds; each batch has its own. */
+const SEARCH_MS = 120_000;
 /** Its ways to use WebGPU, of which the fastest is taken; the older build, `ort.min.mjs`, takes twice as long. */
 const WEBGPU_SETTINGS = ["ort.webgpu.min.mjs", "ort.jspi.min.mjs"].flatMap((bundle) =>
   ["NHWC", "NCHW"].flatMap((layout) =>
@@ -81,8 +81,9 @@ async function open(module, settings) {
 const openOurs = (batch) => open("ours.js", { batch, model: "/reference.safetensors" });
 const openOrt = (batch, setting) => open("ort.js", { batch, shape, onnx: `/target/peers/unet-${batch}.onnx`, setting });
 
-/** The setting with which a step of one picture is fastest, and the milliseconds of each that there was time for. */
-async function fastest(settings) {
+/** The setting with which a step of `batch` pictures is fastest, and the milliseconds of each that there was time for. */
+async function fastest(batch, settings) {
+  log(`\nonnxruntime-web's settings, milliseconds a step of ${batch === 1 ? "one picture" : `${batch} pictures`}:`);
   const tried = [];
   const begin = performance.now();
   for (const setting of settings) {
@@ -93,7 +94,7 @@ async function fastest(settings) {
     let milliseconds;
     let peer;
     try {
-      peer = await openOrt(1, setting);
+      peer = await openOrt(batch, setting);
       await peer.run(1);
       milliseconds = await peer.run(1);
     } catch (error) {
@@ -123,33 +124,35 @@ async function measure(peers) {
 }
 
 log(`${browser.version}, load ${loadavg()[0].toFixed(1)} on ${cpus().length} cores (${cpus()[0].model.trim()})\n`);
-const result = { browser: browser.version, load: loadavg(), cpu: cpus()[0].model, versions: facts.versions, steps: [], blocks: [] };
+const result = { browser: browser.version, load: loadavg(), cpu: cpus()[0].model, versions: facts.versions, settings: {}, agreement: {}, steps: [], blocks: [] };
 
-log("onnxruntime-web's settings, milliseconds a step of one picture:");
-const webgpu = await fastest(WEBGPU_SETTINGS);
-const wasm = await fastest(WASM_SETTINGS);
-result.settings = { webgpu, wasm };
-
-const [ours, theirs] = [await openOurs(1), await openOrt(1, wasm.setting)];
-const onWebgpu = await openOrt(1, webgpu.setting);
-result.adapter = ours.adapter;
-result.agreement = {};
-for (const [name, peer] of Object.entries({ wasm: theirs, webgpu: onWebgpu })) {
-  const found = await difference(ours, peer, facts);
-  result.agreement[name] = found;
-  log(
-    `\nAgreement, onnxruntime-web (${name}): its ε̂ against PyTorch's, max |Δ| ${found.pytorch.toExponential(1)}; a DDIM chain on it ` +
-      `against ours, pictures on [-1, 1], max |Δ| ${found.chain.toExponential(1)}`,
-  );
-  if (!(found.pytorch <= TOLERANCE && found.chain <= TOLERANCE)) throw new Error(`no agreement within ${TOLERANCE}`);
+/** Throws unless onnxruntime-web with `settings` computes what ours does, for one picture; `batch` is whose settings they are. */
+async function agree(batch, settings) {
+  const ours = await openOurs(1);
+  result.adapter = ours.adapter;
+  result.agreement[batch] = {};
+  for (const [name, setting] of Object.entries(settings)) {
+    const peer = await openOrt(1, setting);
+    const found = await difference(ours, peer, facts);
+    await peer.close();
+    result.agreement[batch][name] = found;
+    log(
+      `\nAgreement, onnxruntime-web (${name}): its ε̂ against PyTorch's, max |Δ| ${found.pytorch.toExponential(1)}; a DDIM chain on it ` +
+        `against ours, pictures on [-1, 1], max |Δ| ${found.chain.toExponential(1)}`,
+    );
+    if (!(found.pytorch <= TOLERANCE && found.chain <= TOLERANCE)) throw new Error(`no agreement within ${TOLERANCE}`);
+  }
+  await ours.close();
 }
-for (const peer of [ours, theirs, onWebgpu]) await peer.close();
 
 for (const batch of options.batch.map(Number)) {
+  const settings = { webgpu: await fastest(batch, WEBGPU_SETTINGS), wasm: await fastest(batch, WASM_SETTINGS) };
+  result.settings[batch] = settings;
+  await agree(batch, { webgpu: settings.webgpu.setting, wasm: settings.wasm.setting });
   const peers = {
     ours: await openOurs(batch),
-    "onnxruntime-web, WebGPU": await openOrt(batch, webgpu.setting),
-    "onnxruntime-web, its own wasm": await openOrt(batch, wasm.setting),
+    "onnxruntime-web, WebGPU": await openOrt(batch, settings.webgpu.setting),
+    "onnxruntime-web, its own wasm": await openOrt(batch, settings.wasm.setting),
   };
   await measure(Object.values(peers));
   const rows = [];
