@@ -168,10 +168,7 @@ impl GpuContext {
     /// If there is no such adapter, or it refuses a device.
     #[cfg(not(target_arch = "wasm32"))]
     pub async fn request(adapter_name: Option<&str>) -> Result<Self> {
-        match adapter_name {
-            Some(wanted) => Self::from_adapter(&named_adapter(&instance(), wanted).await?, NOTHING).await,
-            None => Self::request_default().await,
-        }
+        Self::from_adapter(&chosen_adapter(adapter_name).await?, NOTHING).await
     }
 
     /// As [`Self::request`], for mixed precision: [`Tile::Matrices`].
@@ -180,10 +177,7 @@ impl GpuContext {
     /// If there is no such adapter, it refuses a device, or it has no matrix units of use.
     #[cfg(not(target_arch = "wasm32"))]
     pub async fn request_mixed(adapter_name: Option<&str>) -> Result<Self> {
-        let adapter = match adapter_name {
-            Some(wanted) => named_adapter(&instance(), wanted).await?,
-            None => default_adapter(&instance()).await?,
-        };
+        let adapter = chosen_adapter(adapter_name).await?;
         let tile = matrices::tile(&adapter)?;
         Ok(Self::from_adapter(&adapter, matrices::FEATURES).await?.with_tile(tile))
     }
@@ -216,7 +210,7 @@ impl GpuContext {
             limits.max_storage_buffer_binding_size =
                 offered.max_storage_buffer_binding_size.max(limits.max_storage_buffer_binding_size);
             descriptor.required_limits = limits.clone().or_worse_values_from(&offered);
-            descriptor.required_features = adapter.features() & (CLOCK | wgpu::Features::SHADER_F16) | wanted;
+            descriptor.required_features = adapter.features() & CLOCK | wanted;
             if wanted.intersects(wgpu::Features::all_experimental_mask()) {
                 // SAFETY: experimental features may have defects that make safe calls undefined behaviour. They are asked for by
                 // `request_mixed` alone, so by nobody who did not choose them; what they serve are kernels of our own, each
@@ -393,6 +387,15 @@ impl GpuContext {
 
 fn instance() -> wgpu::Instance {
     wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle())
+}
+
+/// The first adapter whose name contains `adapter_name`, or the system's choice.
+#[cfg(not(target_arch = "wasm32"))]
+async fn chosen_adapter(adapter_name: Option<&str>) -> Result<wgpu::Adapter> {
+    match adapter_name {
+        Some(wanted) => named_adapter(&instance(), wanted).await,
+        None => default_adapter(&instance()).await,
+    }
 }
 
 #[cfg(not(target_arch = "wasm32"))]
