@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::error::to_js;
+use super::pacer::Shared;
 use crate::error::Result;
 use crate::gpu::GpuContext;
 use crate::self_test::SelfTest;
@@ -19,8 +19,8 @@ use crate::self_test::SelfTest;
 pub struct Gpu {
     pub(super) instance: wgpu::Instance,
     pub(super) context: GpuContext,
-    /// Submissions of all players that the device has not finished.
-    pub(super) in_flight: Arc<AtomicU32>,
+    /// What all players have submitted.
+    pub(super) submitted: Arc<Shared>,
     /// What the device has passed.
     passed: Rc<RefCell<Vec<SelfTest>>>,
 }
@@ -34,8 +34,8 @@ impl Gpu {
     pub async fn request() -> std::result::Result<Gpu, JsValue> {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let context = GpuContext::request_from(&instance).await.map_err(to_js)?;
-        let (in_flight, passed) = (Arc::default(), Rc::default());
-        Ok(Self { instance, context, in_flight, passed })
+        let (submitted, passed) = (Arc::default(), Rc::default());
+        Ok(Self { instance, context, submitted, passed })
     }
 
     /// The adapter's name, or its backend where the browser hides it.

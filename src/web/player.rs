@@ -198,7 +198,7 @@ impl Player {
             gpu.queue().submit([encoder.finish()]);
             snapshots.take(gpu, &sampler, true);
         }
-        let mut pacer = Pacer::new(self.gpu.in_flight.clone());
+        let mut pacer = Pacer::new(self.gpu.submitted.clone());
         pacer.set_limit(options.speed);
         self.chain = Some(Chain { sampler, frames, pacer, snapshots, began });
         self.draw();
