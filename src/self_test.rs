@@ -171,13 +171,12 @@ impl SelfTest {
         let runs = gpu.buffer("self-test", 2 * words)?;
         for run in 0..2 {
             sampler.restart(options.seed);
-            let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut encoder = gpu.encoder();
             for _ in 0..STEPS {
                 sampler.step(&mut encoder);
             }
-            let x = sampler.views()[0].raw();
-            encoder.copy_buffer_to_buffer(x, 0, runs.raw(), run * words * 4, words * 4);
-            gpu.queue().submit([encoder.finish()]);
+            encoder.copy(gpu, (sampler.views()[0], 0), (&runs, run * words * 4), words * 4);
+            gpu.submit(encoder);
         }
         let runs: Vec<f32> = gpu.read_range(&runs, 0, 2 * words * 4).await?;
         let (first, second) = runs.split_at(words as usize);

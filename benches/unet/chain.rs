@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ddpm::error::Result;
-use ddpm::gpu::{GpuContext, Timestamps};
+use ddpm::gpu::{Encoder, GpuContext, Timestamps};
 use ddpm::sampler::{self, Sampler, SamplerOptions};
 use serde::Serialize;
 
@@ -79,13 +79,13 @@ fn play(chain: &mut Sampler, steps: u32) -> Result<Played> {
     gpu.wait();
     let clock = Timestamps::new(&gpu, 2 * steps)?;
     let (mut encoding, mut longest, mut readings) = (0.0, 0, 0);
-    let mut read = |encoder: &mut wgpu::CommandEncoder| {
+    let mut read = |encoder: &mut Encoder| {
         if let Some(clock) = &clock {
             clock.write(encoder, readings);
             readings += 1;
         }
     };
-    let encode = |chain: &mut Sampler, encoder: &mut wgpu::CommandEncoder, steps: u32| {
+    let encode = |chain: &mut Sampler, encoder: &mut Encoder, steps: u32| {
         read(encoder);
         let begin = Instant::now();
         (0..steps).for_each(|_| chain.step(encoder));

@@ -93,9 +93,9 @@ fn sampling(gpu: &GpuContext, network: &Network, batch: u32) -> Result<Steps> {
         if sampler.steps_total() - sampler.steps_done() < steps {
             sampler.restart(1);
         }
-        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = gpu.encoder();
         (0..steps).for_each(|_| sampler.step(&mut encoder));
-        gpu.queue().submit([encoder.finish()]);
+        gpu.submit(encoder);
         gpu.wait();
     }))
 }

@@ -32,7 +32,8 @@ struct Conv2d {
     scale: f32,
     // Where one source is read at a time: vec4s of the sources before it.
     k_offset: u32,
-    pad0: u32,
+    // How a processor has them; no kernel here reads it.
+    weights_layout: u32,
     pad1: u32,
     pad2: u32,
 }

@@ -1,8 +1,12 @@
-//! Device memory: storage buffers, and textures that stand in for them where texel fetches are the faster loads.
+//! Device memory: storage buffers.
 
+#[cfg(feature = "processor")]
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::context::GpuContext;
+use super::context::{Device, GpuContext};
+#[cfg(feature = "processor")]
+use super::processor::Memory;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Texels (`vec4<f32>`) in a row of a [`Texels`] texture; shaders split a linear index by it.
@@ -11,10 +15,20 @@ pub const TEXEL_ROW: u32 = 1024;
 /// Slices of a buffer begin at multiples of this many words: WebGPU's `minStorageBufferOffsetAlignment`.
 pub const SLICE_WORDS: u64 = 64;
 
-/// A storage buffer of f32 or u32 words, or a slice of one. Its size is padded to whole rows of texels, if it is not small.
+/// Where a buffer's words are.
+#[derive(Clone)]
+pub(super) enum Place {
+    #[cfg(feature = "gpu")]
+    Wgpu(wgpu::Buffer),
+    #[cfg(feature = "processor")]
+    Host(Arc<Memory>),
+}
+
+/// A storage buffer of f32 or u32 words, or a slice of one. On adapters its size is padded to whole rows of texels, if it is not
+/// small.
 #[derive(Clone)]
 pub struct Buffer {
-    pub(super) raw: wgpu::Buffer,
+    pub(super) place: Place,
     offset: u64,
     bytes: u64,
     /// Bytes that kernels see: [`Self::bytes`] and the padding that belongs to it.
@@ -28,13 +42,40 @@ impl Buffer {
     }
 
     /// The wgpu buffer; a slice's begins at [`Self::offset`] of it.
+    ///
+    /// # Panics
+    /// If it is memory of the processor.
+    #[cfg(feature = "gpu")]
     pub fn raw(&self) -> &wgpu::Buffer {
-        &self.raw
+        match &self.place {
+            Place::Wgpu(raw) => raw,
+            #[cfg(feature = "processor")]
+            Place::Host(_) => panic!("a buffer of wgpu's"),
+        }
     }
 
-    /// Where it begins in [`Self::raw`], in bytes.
+    /// Where it begins in what it is a slice of, in bytes.
     pub fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// The words that kernels see, among those of what it is a slice of.
+    #[cfg(feature = "processor")]
+    pub(super) fn words(&self) -> std::ops::Range<usize> {
+        (self.offset / 4) as usize..((self.offset + self.bound) / 4) as usize
+    }
+
+    /// Whether it is the same memory as `other`, from the same word on.
+    pub fn is(&self, other: &Self) -> bool {
+        let same = match (&self.place, &other.place) {
+            #[cfg(feature = "gpu")]
+            (Place::Wgpu(a), Place::Wgpu(b)) => a == b,
+            #[cfg(feature = "processor")]
+            (Place::Host(a), Place::Host(b)) => Arc::ptr_eq(a, b),
+            #[cfg(all(feature = "gpu", feature = "processor"))]
+            _ => false,
+        };
+        same && self.offset == other.offset
     }
 
     /// `words` words from `first_word` on, as a buffer of its own over the same memory. A dispatch may not read one slice
@@ -50,12 +91,13 @@ impl Buffer {
             "a slice of a buffer"
         );
         let bound = bytes.next_multiple_of(16).min(self.bound - offset);
-        Self { raw: self.raw.clone(), offset: self.offset + offset, bytes, bound }
+        Self { place: self.place.clone(), offset: self.offset + offset, bytes, bound }
     }
 
+    #[cfg(feature = "gpu")]
     pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
         wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-            buffer: &self.raw,
+            buffer: self.raw(),
             offset: self.offset,
             size: wgpu::BufferSize::new(self.bound),
         })
@@ -67,20 +109,6 @@ impl Buffer {
     }
 }
 
-/// `vec4<f32>`s in an `rgba32float` texture, [`TEXEL_ROW`] a row: texel i is at (i mod 1024, i div 1024).
-#[derive(Clone)]
-pub struct Texels {
-    pub(super) raw: wgpu::Texture,
-    pub(super) view: wgpu::TextureView,
-}
-
-impl Texels {
-    /// Rows of [`TEXEL_ROW`] texels.
-    pub fn rows(&self) -> u32 {
-        self.raw.height()
-    }
-}
-
 impl GpuContext {
     /// A zeroed storage buffer of `words` 32-bit words.
     ///
@@ -88,11 +116,34 @@ impl GpuContext {
     /// If it is larger than a binding may be.
     pub fn buffer(&self, label: &str, words: u64) -> Result<Buffer> {
         let bytes = words.max(4) * 4;
-        let padded = bytes.next_multiple_of(u64::from(TEXEL_ROW) * 16);
-        // Less than a quarter of a row is not worth the padding.
-        let size = if bytes < 4096 { bytes.next_multiple_of(16) } else { padded };
-        let limits = self.device().limits();
-        let limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+        match &self.inner.device {
+            #[cfg(feature = "gpu")]
+            Device::Wgpu { device, .. } => {
+                let padded = bytes.next_multiple_of(u64::from(TEXEL_ROW) * 16);
+                // Less than a quarter of a row is not worth the padding.
+                let size = if bytes < 4096 { bytes.next_multiple_of(16) } else { padded };
+                self.check_size(label, size)?;
+                self.count_allocation(size);
+                let usage =
+                    wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
+                let descriptor =
+                    wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+                let place = Place::Wgpu(device.create_buffer(&descriptor));
+                Ok(Buffer { place, offset: 0, bytes, bound: size })
+            }
+            #[cfg(feature = "processor")]
+            Device::Processor(_) => {
+                let size = bytes.next_multiple_of(16);
+                self.check_size(label, size)?;
+                self.count_allocation(size);
+                let place = Place::Host(Arc::new(Memory::new((size / 4) as usize)));
+                Ok(Buffer { place, offset: 0, bytes, bound: size })
+            }
+        }
+    }
+
+    fn check_size(&self, label: &str, size: u64) -> Result<()> {
+        let limit = self.largest_buffer();
         if size > limit {
             return Err(Error::new(
                 ErrorKind::Limits,
@@ -103,11 +154,7 @@ impl GpuContext {
                 ),
             ));
         }
-        self.count_allocation(size);
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
-        let descriptor =
-            wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
-        Ok(Buffer { raw: self.device().create_buffer(&descriptor), offset: 0, bytes, bound: size })
+        Ok(())
     }
 
     /// A storage buffer holding `data`.
@@ -123,71 +170,23 @@ impl GpuContext {
 
     /// Overwrites the start of `buffer`; ordered before whatever is submitted next.
     pub fn write(&self, buffer: &Buffer, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            self.queue().write_buffer(&buffer.raw, buffer.offset, bytes);
+        self.write_at(buffer, 0, bytes);
+    }
+
+    /// Overwrites `buffer` from `offset` bytes on, a multiple of 4; as [`Self::write`].
+    pub fn write_at(&self, buffer: &Buffer, offset: u64, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        match &self.inner.device {
+            #[cfg(feature = "gpu")]
+            Device::Wgpu { queue, .. } => queue.write_buffer(buffer.raw(), buffer.offset + offset, bytes),
+            #[cfg(feature = "processor")]
+            Device::Processor(processor) => processor.write(buffer, offset, bytes),
         }
     }
 
-    pub(super) fn uniform(&self, label: &str, bytes: &[u8]) -> wgpu::Buffer {
-        self.count_allocation(bytes.len() as u64);
-        let descriptor = wgpu::BufferDescriptor {
-            label: Some(label),
-            size: bytes.len() as u64,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        };
-        let buffer = self.device().create_buffer(&descriptor);
-        self.queue().write_buffer(&buffer, 0, bytes);
-        buffer
-    }
-
-    /// A texture of `rows` rows of texels.
-    ///
-    /// # Errors
-    /// If it has more rows than a texture may.
-    pub fn texels(&self, label: &str, rows: u32) -> Result<Texels> {
-        let limit = self.device().limits().max_texture_dimension_2d;
-        if rows > limit {
-            return Err(Error::new(
-                ErrorKind::Limits,
-                format!("{label} needs a texture of {rows} rows, this adapter allows {limit}"),
-            ));
-        }
-        self.count_allocation(u64::from(rows) * u64::from(TEXEL_ROW) * 16);
-        let raw = self.device().create_texture(&wgpu::TextureDescriptor {
-            label: Some(label),
-            size: wgpu::Extent3d { width: TEXEL_ROW, height: rows.max(1), depth_or_array_layers: 1 },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: wgpu::TextureFormat::Rgba32Float,
-            usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
-            view_formats: &[],
-        });
-        let view = raw.create_view(&wgpu::TextureViewDescriptor::default());
-        Ok(Texels { raw, view })
-    }
-
-    /// A texture holding `data`, padded with zeros.
-    ///
-    /// # Errors
-    /// As [`Self::texels`].
-    pub fn texels_with(&self, label: &str, mut data: Vec<f32>) -> Result<Texels> {
-        let row = TEXEL_ROW as usize * 4;
-        data.resize(data.len().max(1).next_multiple_of(row), 0.0);
-        let rows = (data.len() / row) as u32;
-        let texels = self.texels(label, rows)?;
-        let layout = wgpu::TexelCopyBufferLayout {
-            offset: 0,
-            bytes_per_row: Some(TEXEL_ROW * 16),
-            rows_per_image: None,
-        };
-        let size = wgpu::Extent3d { width: TEXEL_ROW, height: rows, depth_or_array_layers: 1 };
-        self.queue().write_texture(texels.raw.as_image_copy(), bytemuck::cast_slice(&data), layout, size);
-        Ok(texels)
-    }
-
-    fn count_allocation(&self, bytes: u64) {
+    pub(super) fn count_allocation(&self, bytes: u64) {
         self.inner.counters.allocations.fetch_add(1, Relaxed);
         self.inner.counters.allocated_bytes.fetch_add(bytes, Relaxed);
     }

@@ -35,7 +35,7 @@ impl ConvShape {
             Algorithm::Direct => true,
             Algorithm::Winograd => {
                 let plain = method.splits == 1 && !method.half_weights;
-                let has_kernels = !matches!(method.tile, Tile::Naive | Tile::Matrices { .. });
+                let has_kernels = matches!(method.tile, Tile::Workgroup { .. } | Tile::Registers);
                 plain && has_kernels && self.allows_winograd()
             }
         };

@@ -3,14 +3,16 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
+use super::adapter::AdapterSummary;
 #[cfg(not(target_arch = "wasm32"))]
 use super::choice::{Abilities, Methods};
-use super::kernel::{CompiledKernel, KernelKey};
-#[cfg(not(target_arch = "wasm32"))]
-use super::matrices;
+use super::kernel::KernelKey;
 #[cfg(target_arch = "wasm32")]
 use super::methods::rule;
 use super::methods::{ConvShape, Method};
+use super::pipeline::CompiledKernel;
+#[cfg(feature = "processor")]
+use super::processor::Processor;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How convolutions and matrix products are tiled on this adapter.
@@ -25,6 +27,9 @@ pub enum Tile {
         /// Side of the tile.
         size: u32,
     },
+    /// The processor's own way: its kernels for convolutions choose it.
+    #[cfg(feature = "processor")]
+    Processor,
     /// 4 pixels × 16 channels in each thread's registers, operands read as texels: for CPU adapters, where a
     /// storage-buffer load is a loop over the lanes of a vector and a texel fetch is not.
     Registers,
@@ -42,9 +47,6 @@ pub enum Tile {
 /// What reading the GPU's own clock between commands takes.
 pub(super) const CLOCK: wgpu::Features =
     wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS);
-
-/// No feature beyond those that are of use where they are offered.
-const NOTHING: wgpu::Features = wgpu::Features::empty();
 
 /// What was made since the context began; none of it may change inside the sampling loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,63 +78,6 @@ pub(super) struct Counters {
     pub(super) dispatches: AtomicU64,
 }
 
-/// One adapter, for people.
-#[derive(Clone, Debug)]
-pub struct AdapterSummary {
-    /// The driver's name for it; browsers may hide it.
-    pub name: String,
-    /// Whether it computes on the CPU.
-    pub cpu: bool,
-    /// Vulkan, Metal, DX12 or WebGPU.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub backend: String,
-    /// Driver and version.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub driver: String,
-    /// Whether timestamps, f16 and subgroups are offered.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub features: wgpu::Features,
-    /// Whether shaders can take f16 out of words: WebGPU asks for it, but Mesa's software adapter cannot where it has no f16.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub unpacks_f16: bool,
-    /// Its limits.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub limits: wgpu::Limits,
-    /// Invocations of a subgroup, at least and at most.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub subgroup_sizes: [u32; 2],
-    /// Matrices that a subgroup multiplies in one instruction: wgpu's experimental feature.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub cooperative_matrices: Vec<wgpu::CooperativeMatrixProperties>,
-}
-
-impl AdapterSummary {
-    fn of(adapter: &wgpu::Adapter) -> Self {
-        let info = adapter.get_info();
-        Self {
-            name: info.name,
-            cpu: info.device_type == wgpu::DeviceType::Cpu,
-            #[cfg(not(target_arch = "wasm32"))]
-            backend: format!("{:?}", info.backend),
-            #[cfg(not(target_arch = "wasm32"))]
-            driver: format!("{} {}", info.driver, info.driver_info).trim_ascii().to_owned(),
-            #[cfg(not(target_arch = "wasm32"))]
-            features: adapter.features(),
-            #[cfg(not(target_arch = "wasm32"))]
-            unpacks_f16: adapter
-                .get_downlevel_capabilities()
-                .flags
-                .contains(wgpu::DownlevelFlags::SHADER_F16_IN_F32),
-            #[cfg(not(target_arch = "wasm32"))]
-            limits: adapter.limits(),
-            #[cfg(not(target_arch = "wasm32"))]
-            subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
-            #[cfg(not(target_arch = "wasm32"))]
-            cooperative_matrices: adapter.cooperative_matrix_properties(),
-        }
-    }
-}
-
 /// A device, its queue and its kernels. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct GpuContext {
@@ -140,100 +85,34 @@ pub struct GpuContext {
 }
 
 /// The kernels that were compiled.
-type Kernels = Mutex<Vec<(KernelKey, Arc<CompiledKernel>)>>;
+pub(super) type Kernels = Mutex<Vec<(KernelKey, Arc<CompiledKernel>)>>;
+
+/// What executes plans.
+#[derive(Clone)]
+pub(super) enum Device {
+    /// An adapter that wgpu reaches.
+    Wgpu { device: wgpu::Device, queue: wgpu::Queue, kernels: Arc<Kernels>, fault: Arc<Mutex<Option<Error>>> },
+    /// This computer's processor.
+    #[cfg(feature = "processor")]
+    Processor(Arc<Processor>),
+}
 
 pub(super) struct Inner {
-    pub(super) device: wgpu::Device,
-    pub(super) queue: wgpu::Queue,
+    pub(super) device: Device,
     summary: AdapterSummary,
     tile: Tile,
     #[cfg(not(target_arch = "wasm32"))]
     methods: Methods,
-    pub(super) kernels: Arc<Kernels>,
     pub(super) counters: Counters,
-    fault: Arc<Mutex<Option<Error>>>,
 }
 
 impl GpuContext {
-    /// Every adapter that this machine offers.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub async fn adapters() -> Vec<AdapterSummary> {
-        let instance = instance();
-        instance.enumerate_adapters(wgpu::Backends::all()).await.iter().map(AdapterSummary::of).collect()
-    }
-
-    /// A device on the first adapter whose name contains `adapter_name` (any case), or on the system's choice.
-    ///
-    /// # Errors
-    /// If there is no such adapter, or it refuses a device.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub async fn request(adapter_name: Option<&str>) -> Result<Self> {
-        Self::from_adapter(&chosen_adapter(adapter_name).await?, NOTHING).await
-    }
-
-    /// As [`Self::request`], for mixed precision: [`Tile::Matrices`].
-    ///
-    /// # Errors
-    /// If there is no such adapter, it refuses a device, or it has no matrix units of use.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub async fn request_mixed(adapter_name: Option<&str>) -> Result<Self> {
-        let adapter = chosen_adapter(adapter_name).await?;
-        let tile = matrices::tile(&adapter)?;
-        Ok(Self::from_adapter(&adapter, matrices::FEATURES).await?.with_tile(tile))
-    }
-
-    /// A device on the system's choice of adapter.
-    ///
-    /// # Errors
-    /// If there is none, or it refuses a device.
-    pub async fn request_default() -> Result<Self> {
-        Self::request_from(&instance()).await
-    }
-
-    /// A device on the system's choice of `instance`'s adapters.
-    ///
-    /// # Errors
-    /// As [`Self::request_default`].
-    pub async fn request_from(instance: &wgpu::Instance) -> Result<Self> {
-        Self::from_adapter(&default_adapter(instance).await?, NOTHING).await
-    }
-
-    /// A device with the features `wanted`, and those that are of use where they are offered.
-    async fn from_adapter(adapter: &wgpu::Adapter, wanted: wgpu::Features) -> Result<Self> {
-        let mut descriptor = wgpu::DeviceDescriptor { label: Some("ddpm"), ..Default::default() };
-        // Browsers have the default limits, and refuse more often than more would help.
-        if cfg!(not(target_arch = "wasm32")) {
-            let offered = adapter.limits();
-            let limits = &mut descriptor.required_limits;
-            // Only what large batches may need is asked for above the defaults.
-            limits.max_buffer_size = offered.max_buffer_size.max(limits.max_buffer_size);
-            limits.max_storage_buffer_binding_size =
-                offered.max_storage_buffer_binding_size.max(limits.max_storage_buffer_binding_size);
-            descriptor.required_limits = limits.clone().or_worse_values_from(&offered);
-            descriptor.required_features = adapter.features() & CLOCK | wanted;
-            if wanted.intersects(wgpu::Features::all_experimental_mask()) {
-                // SAFETY: experimental features may have defects that make safe calls undefined behaviour. They are asked for by
-                // `request_mixed` alone, so by nobody who did not choose them; what they serve are kernels of our own, each
-                // compared with its twin on awkward shapes.
-                descriptor.experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
-            }
-        }
-        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
-            Error::new(ErrorKind::Limits, format!("{}: no device: {e}", adapter.get_info().name))
-        })?;
-        Ok(Self::with_summary(device, queue, AdapterSummary::of(adapter)))
-    }
-
     /// Around a device that the caller made.
     pub fn from_device(adapter: &wgpu::Adapter, device: wgpu::Device, queue: wgpu::Queue) -> Self {
         Self::with_summary(device, queue, AdapterSummary::of(adapter))
     }
 
-    #[cfg_attr(
-        target_arch = "wasm32",
-        expect(clippy::arc_with_non_send_sync, reason = "a browser's device stays on its thread")
-    )]
-    fn with_summary(device: wgpu::Device, queue: wgpu::Queue, summary: AdapterSummary) -> Self {
+    pub(super) fn with_summary(device: wgpu::Device, queue: wgpu::Queue, summary: AdapterSummary) -> Self {
         let fault = Arc::new(Mutex::new(None));
         let seen = fault.clone();
         device.on_uncaptured_error(Arc::new(move |error| record_fault(&seen, uncaptured(&error))));
@@ -251,49 +130,95 @@ impl GpuContext {
             }
         });
         let tile = default_tile(&summary);
+        Self::of(Device::Wgpu { device, queue, kernels: Arc::default(), fault }, summary, tile)
+    }
+
+    /// Around a processor.
+    #[cfg(feature = "processor")]
+    pub fn from_processor(processor: Processor) -> Self {
+        let summary = AdapterSummary::of_processor(&processor);
+        Self::of(Device::Processor(Arc::new(processor)), summary, Tile::Processor)
+    }
+
+    #[cfg_attr(
+        target_arch = "wasm32",
+        expect(clippy::arc_with_non_send_sync, reason = "a browser's device stays on its thread")
+    )]
+    fn of(device: Device, summary: AdapterSummary, tile: Tile) -> Self {
         let inner = Inner {
             device,
-            queue,
             summary,
             tile,
             #[cfg(not(target_arch = "wasm32"))]
             methods: Methods::default(),
-            kernels: Arc::default(),
             counters: Counters::default(),
-            fault,
         };
         Self { inner: Arc::new(inner) }
     }
 
     /// The same device with another tiling; kernels and counts start anew.
     #[must_use]
-    #[cfg_attr(
-        target_arch = "wasm32",
-        expect(clippy::arc_with_non_send_sync, reason = "a browser's device stays on its thread")
-    )]
     pub fn with_tile(&self, tile: Tile) -> Self {
-        let inner = Inner {
-            device: self.inner.device.clone(),
-            queue: self.inner.queue.clone(),
-            summary: self.inner.summary.clone(),
-            tile,
-            #[cfg(not(target_arch = "wasm32"))]
-            methods: Methods::default(),
-            kernels: Arc::default(),
-            counters: Counters::default(),
-            fault: self.inner.fault.clone(),
-        };
-        Self { inner: Arc::new(inner) }
+        let mut device = self.inner.device.clone();
+        if let Device::Wgpu { kernels, .. } = &mut device {
+            *kernels = Arc::default();
+        }
+        Self::of(device, self.inner.summary.clone(), tile)
+    }
+
+    /// The processor, if that is the device.
+    #[cfg(feature = "processor")]
+    pub fn processor(&self) -> Option<&Processor> {
+        match &self.inner.device {
+            Device::Processor(processor) => Some(processor),
+            Device::Wgpu { .. } => None,
+        }
+    }
+
+    /// The pipelines, if the device is wgpu's.
+    pub(super) fn kernels(&self) -> Option<&Kernels> {
+        match &self.inner.device {
+            Device::Wgpu { kernels, .. } => Some(kernels),
+            #[cfg(feature = "processor")]
+            Device::Processor(_) => None,
+        }
+    }
+
+    /// The most bytes that one buffer may have.
+    pub fn largest_buffer(&self) -> u64 {
+        match &self.inner.device {
+            Device::Wgpu { device, .. } => {
+                let limits = device.limits();
+                limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
+            }
+            // Kernels count vectors of four in 32 bits.
+            #[cfg(feature = "processor")]
+            Device::Processor(_) => 16 << 32,
+        }
     }
 
     /// The wgpu device.
+    ///
+    /// # Panics
+    /// If the device is the processor.
     pub fn device(&self) -> &wgpu::Device {
-        &self.inner.device
+        match &self.inner.device {
+            Device::Wgpu { device, .. } => device,
+            #[cfg(feature = "processor")]
+            Device::Processor(_) => panic!("a device of wgpu's"),
+        }
     }
 
     /// The wgpu queue.
+    ///
+    /// # Panics
+    /// If the device is the processor.
     pub fn queue(&self) -> &wgpu::Queue {
-        &self.inner.queue
+        match &self.inner.device {
+            Device::Wgpu { queue, .. } => queue,
+            #[cfg(feature = "processor")]
+            Device::Processor(_) => panic!("a queue of wgpu's"),
+        }
     }
 
     /// Name, backend, limits.
@@ -310,10 +235,10 @@ impl GpuContext {
     #[must_use]
     #[cfg(not(target_arch = "wasm32"))]
     pub fn with_methods(&self, methods: Methods) -> Self {
-        let Self { mut inner } = self.with_tile(self.tile());
-        let made = Arc::get_mut(&mut inner).expect("just made");
-        (made.methods, made.kernels) = (methods, self.inner.kernels.clone());
-        Self { inner }
+        let inner = &self.inner;
+        let Self { inner: mut made } = Self::of(inner.device.clone(), inner.summary.clone(), inner.tile);
+        Arc::get_mut(&mut made).expect("just made").methods = methods;
+        Self { inner: made }
     }
 
     /// What methods for convolutions may make use of here, whatever the network.
@@ -356,7 +281,11 @@ impl GpuContext {
 
     /// The first asynchronous error (a lost device, exhausted memory), once.
     pub fn take_fault(&self) -> Option<Error> {
-        self.inner.fault.lock().ok()?.take()
+        match &self.inner.device {
+            Device::Wgpu { fault, .. } => fault.lock().ok()?.take(),
+            #[cfg(feature = "processor")]
+            Device::Processor(_) => None,
+        }
     }
 
     /// Fails with the first asynchronous error, if there was one.
@@ -369,59 +298,11 @@ impl GpuContext {
 
     /// Waits until all submitted work is done (native; a browser's queue runs by itself).
     pub fn wait(&self) {
-        // A lost device ends the wait early and is reported by `check`.
-        let _ = self.inner.device.poll(wgpu::PollType::wait_indefinitely());
+        if let Device::Wgpu { device, .. } = &self.inner.device {
+            // A lost device ends the wait early and is reported by `check`.
+            let _ = device.poll(wgpu::PollType::wait_indefinitely());
+        }
     }
-}
-
-impl GpuContext {
-    /// Waits until `submission` is done (native; a browser's queue runs by itself).
-    pub fn wait_for(&self, submission: wgpu::SubmissionIndex) {
-        // As `wait`.
-        let _ = self
-            .inner
-            .device
-            .poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None });
-    }
-}
-
-fn instance() -> wgpu::Instance {
-    wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle())
-}
-
-/// The first adapter whose name contains `adapter_name`, or the system's choice.
-#[cfg(not(target_arch = "wasm32"))]
-async fn chosen_adapter(adapter_name: Option<&str>) -> Result<wgpu::Adapter> {
-    match adapter_name {
-        Some(wanted) => named_adapter(&instance(), wanted).await,
-        None => default_adapter(&instance()).await,
-    }
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-async fn named_adapter(instance: &wgpu::Instance, wanted: &str) -> Result<wgpu::Adapter> {
-    let adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
-    let names: Vec<String> = adapters.iter().map(|a| a.get_info().name).collect();
-    let matches = |name: &str| name.to_lowercase().contains(&wanted.to_lowercase());
-    adapters.into_iter().find(|a| matches(&a.get_info().name)).ok_or_else(|| {
-        let found = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        Error::new(ErrorKind::NoAdapter, format!("no adapter's name contains \"{wanted}\"; found: {found}"))
-    })
-}
-
-async fn default_adapter(instance: &wgpu::Instance) -> Result<wgpu::Adapter> {
-    let mut options = wgpu::RequestAdapterOptions {
-        power_preference: wgpu::PowerPreference::HighPerformance,
-        ..Default::default()
-    };
-    if let Ok(adapter) = instance.request_adapter(&options).await {
-        return Ok(adapter);
-    }
-    options.force_fallback_adapter = true;
-    instance
-        .request_adapter(&options)
-        .await
-        .map_err(|_| Error::new(ErrorKind::NoAdapter, "no GPU adapter was found, not even a software one"))
 }
 
 fn default_tile(summary: &AdapterSummary) -> Tile {

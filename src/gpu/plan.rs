@@ -3,9 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::buffer::{Buffer, TEXEL_ROW, Texels};
-use super::context::GpuContext;
-use super::kernel::{Binding, CompiledKernel, KernelKey, Params, ParamsLayout};
+use super::buffer::{Buffer, TEXEL_ROW};
+use super::context::{Device, GpuContext};
+use super::encoder::{Encoder, Submission};
+use super::kernel::{Binding, KernelKey, Params, ParamsLayout};
+use super::pipeline::CompiledKernel;
+#[cfg(feature = "processor")]
+use super::processor::Dispatch;
+use super::texels::Texels;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What is bound to one binding.
@@ -31,8 +36,21 @@ impl<'a> From<&'a Texels> for Arg<'a> {
 
 #[derive(Clone)]
 pub(super) enum Step {
-    Dispatch { label: Arc<str>, kernel: Arc<CompiledKernel>, bind_group: wgpu::BindGroup, groups: [u32; 3] },
-    CopyToTexels { from: Buffer, to: Texels },
+    Dispatch {
+        label: Arc<str>,
+        kernel: Arc<CompiledKernel>,
+        bind_group: wgpu::BindGroup,
+        groups: [u32; 3],
+    },
+    #[cfg(feature = "processor")]
+    Host {
+        label: Arc<str>,
+        dispatch: Arc<Dispatch>,
+    },
+    CopyToTexels {
+        from: Buffer,
+        to: Texels,
+    },
     Clear(Buffer),
 }
 
@@ -48,6 +66,8 @@ impl Step {
     pub(super) fn describe(&self) -> (String, &str, Option<u64>) {
         match self {
             Step::Dispatch { label, kernel, .. } => (kernel.key.name(), label, None),
+            #[cfg(feature = "processor")]
+            Step::Host { label, dispatch } => (dispatch.key.name(), label, None),
             Step::CopyToTexels { from, .. } => ("copy_to_texels".to_owned(), "", Some(2 * from.bytes())),
             Step::Clear(buffer) => ("clear".to_owned(), "", Some(buffer.bytes())),
         }
@@ -99,6 +119,12 @@ impl<'a> Recorder<'a> {
         if groups.iter().any(|&n| n > 65_535) {
             let text = format!("{label} needs {groups:?} workgroups, at most 65535 a dimension are allowed");
             return Err(Error::new(ErrorKind::Limits, text));
+        }
+        #[cfg(feature = "processor")]
+        if let Device::Processor(_) = &self.gpu.inner.device {
+            let dispatch = Arc::new(Dispatch::new(label, key, params, args));
+            self.steps.push(Step::Host { label: label.into(), dispatch });
+            return Ok(());
         }
         let kernel = self.gpu.kernel(key);
         let uniform = self.gpu.uniform(label, params);
@@ -175,19 +201,33 @@ impl Plan {
 
     /// Number of dispatches.
     pub fn dispatches(&self) -> usize {
-        self.steps.iter().filter(|step| matches!(step, Step::Dispatch { .. })).count()
+        self.labels().count()
     }
 
     /// Labels of the dispatches in order.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().filter_map(|step| match step {
             Step::Dispatch { label, .. } => Some(&**label),
+            #[cfg(feature = "processor")]
+            Step::Host { label, .. } => Some(&**label),
             Step::CopyToTexels { .. } | Step::Clear(_) => None,
         })
     }
 
-    /// Encodes the steps: one compute pass, interrupted by copies where there are any.
-    pub fn encode(&self, gpu: &GpuContext, encoder: &mut wgpu::CommandEncoder) {
+    /// Encodes the steps: one compute pass, interrupted by copies where there are any. A processor runs them here and now.
+    pub fn encode(&self, gpu: &GpuContext, encoder: &mut Encoder) {
+        match encoder {
+            Encoder::Wgpu(encoder) => self.encode_passes(gpu, encoder),
+            #[cfg(feature = "processor")]
+            Encoder::Processor => {
+                if let Device::Processor(processor) = &gpu.inner.device {
+                    processor.play(&self.steps);
+                }
+            }
+        }
+    }
+
+    fn encode_passes(&self, gpu: &GpuContext, encoder: &mut wgpu::CommandEncoder) {
         let counters = &gpu.inner.counters;
         let mut steps = self.steps.iter().peekable();
         while let Some(step) = steps.peek() {
@@ -197,7 +237,7 @@ impl Plan {
                     steps.next();
                 }
                 Step::Clear(buffer) => {
-                    encoder.clear_buffer(&buffer.raw, buffer.offset(), Some(buffer.bytes()));
+                    encoder.clear_buffer(buffer.raw(), buffer.offset(), Some(buffer.bytes()));
                     steps.next();
                 }
                 Step::Dispatch { .. } => {
@@ -212,15 +252,17 @@ impl Plan {
                         counters.dispatches.fetch_add(1, Relaxed);
                     }
                 }
+                #[cfg(feature = "processor")]
+                Step::Host { .. } => unreachable!("a plan is played on the device that it was recorded for"),
             }
         }
     }
 
     /// Encodes and submits the plan once; what it returns is for [`GpuContext::wait_for`].
-    pub fn submit(&self, gpu: &GpuContext) -> wgpu::SubmissionIndex {
-        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    pub fn submit(&self, gpu: &GpuContext) -> Submission {
+        let mut encoder = gpu.encoder();
         self.encode(gpu, &mut encoder);
-        gpu.queue().submit([encoder.finish()])
+        gpu.submit(encoder)
     }
 }
 
@@ -229,7 +271,7 @@ fn copy_to_texels(encoder: &mut wgpu::CommandEncoder, from: &Buffer, to: &Texels
     let row_bytes = u64::from(TEXEL_ROW) * 16;
     let mut copy = |first_row: u32, [width, height]: [u32; 2]| {
         let source = wgpu::TexelCopyBufferInfo {
-            buffer: &from.raw,
+            buffer: from.raw(),
             layout: wgpu::TexelCopyBufferLayout {
                 offset: from.offset() + u64::from(first_row) * row_bytes,
                 bytes_per_row: Some(TEXEL_ROW * 16),

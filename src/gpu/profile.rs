@@ -29,13 +29,13 @@ impl Plan {
         for steps in self.steps.chunks(Timestamps::MOST as usize - 1) {
             let readings = steps.len() as u32 + 1;
             let Some(timestamps) = Timestamps::new(gpu, readings)? else { return Ok(None) };
-            let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut encoder = gpu.encoder();
             timestamps.write(&mut encoder, 0);
             for (step, ix) in steps.iter().zip(1..) {
                 Plan { steps: vec![step.clone()] }.encode(gpu, &mut encoder);
                 timestamps.write(&mut encoder, ix);
             }
-            gpu.queue().submit([encoder.finish()]);
+            gpu.submit(encoder);
             let seconds = timestamps.read(gpu, readings).await?;
             times.extend(steps.iter().zip(seconds).map(|(step, seconds)| {
                 let (kernel, label, bytes) = step.describe();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
 use super::buffer::Buffer;
-use super::context::GpuContext;
+use super::context::{Device, GpuContext};
 use crate::error::{Error, ErrorKind, Result};
 
 impl GpuContext {
@@ -28,6 +28,10 @@ impl GpuContext {
         bytes: u64,
     ) -> Result<Vec<T>> {
         self.inner.counters.readbacks.fetch_add(1, Relaxed);
+        #[cfg(feature = "processor")]
+        if let Device::Processor(processor) = &self.inner.device {
+            return Ok(processor.read(buffer, offset, bytes));
+        }
         let staging = self.device().create_buffer(&wgpu::BufferDescriptor {
             label: Some("readback"),
             size: bytes,

@@ -1,7 +1,7 @@
 //! One more contribution to a gradient: `shaders/accumulate.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
 
 params! {
     /// Sizes of a contribution; the fields are explained in `shaders/accumulate.wgsl`.
@@ -25,6 +25,7 @@ pub static ACCUMULATE: Shader = Shader {
     bindings: &[("x", Binding::Read), ("out", Binding::ReadWrite)],
     entry_points: &["accumulate", "downsample"],
     consts: &[],
+    host: host!(accumulate::accumulate, accumulate::downsample),
 };
 
 /// Records out += x, or out = x, of `quads` `vec4`s.

@@ -2,7 +2,7 @@
 
 use super::store::{Array, ParameterStore};
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
+use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
 
 params! {
     /// Settings of the optimiser; the fields are explained in `shaders/adam.wgsl`.
@@ -56,6 +56,7 @@ pub static ADAM: Shader = Shader {
     ],
     entry_points: &["adam"],
     consts: &[],
+    host: host!(adam::adam),
 };
 
 /// Records a step over all banks; `settings.count` is set here. `step` holds [`AdamStep`], `factor` is the gradients'.

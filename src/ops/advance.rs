@@ -1,7 +1,7 @@
 //! On to the next step of the chain: `shaders/advance.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
 
 params! {
     /// Sizes of the chain.
@@ -25,6 +25,7 @@ pub static ADVANCE: Shader = Shader {
     bindings: &[("steps", Binding::Read), ("chain", Binding::ReadWrite), ("timesteps", Binding::ReadWrite)],
     entry_points: &["advance"],
     consts: &[],
+    host: host!(advance::advance),
 };
 
 /// Records chain.step += 1 and the next t for every row of the network's batch.

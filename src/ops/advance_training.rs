@@ -1,7 +1,7 @@
 //! On to the next micro-batch or step of training: `shaders/advance_training.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
 
 params! {
     /// Settings of an advance; the fields are explained in `shaders/advance_training.wgsl`.
@@ -25,6 +25,7 @@ pub static ADVANCE_TRAINING: Shader = Shader {
     bindings: &[("chain", Binding::ReadWrite), ("losses", Binding::ReadWrite)],
     entry_points: &["advance_training"],
     consts: &[],
+    host: host!(advance_training::advance_training),
 };
 
 /// Records the advance by `samples` samples.

@@ -1,7 +1,7 @@
 //! Sums of a tensor over pixels, chunk by chunk: `shaders/channel_sums.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
 
 params! {
     /// Sizes of the sums; the fields are explained in `shaders/channel_sums.wgsl`.
@@ -25,6 +25,7 @@ pub static CHANNEL_SUMS: Shader = Shader {
     bindings: &[("x", Binding::Read), ("partials", Binding::ReadWrite)],
     entry_points: &["channel_sums"],
     consts: &[],
+    host: host!(channel_sums::channel_sums),
 };
 
 /// Pixels that one invocation adds up.

@@ -4,7 +4,7 @@ use super::backward::Backward;
 use super::block::Block;
 use super::recording::Recording;
 use crate::error::{Error, Result};
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Shader, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Shader, host, params, wgsl};
 use crate::graph::{Graph, ParamId, TensorId};
 
 params! {
@@ -34,6 +34,7 @@ pub static CLASS_EMBEDDING: Shader = Shader {
     ],
     entry_points: &["class_embedding"],
     consts: &[],
+    host: host!(class_embedding::class_embedding),
 };
 
 params! {
@@ -58,6 +59,7 @@ pub static CLASS_EMBEDDING_GRADIENT: Shader = Shader {
     bindings: &[("labels", Binding::Read), ("d_out", Binding::Read), ("d_table", Binding::ReadWrite)],
     entry_points: &["class_embedding_gradient"],
     consts: &[],
+    host: host!(class_embedding_gradient::class_embedding_gradient),
 };
 
 /// The table whose entries lie as the channels of `x`.

@@ -1,7 +1,7 @@
 //! A grid of pictures as a canvas's pixels: `shaders/display.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
 
 params! {
     /// The grid; the fields are explained in `shaders/display.wgsl`.
@@ -49,6 +49,7 @@ pub static DISPLAY: Shader = Shader {
     bindings: &[("values", Binding::Read), ("out", Binding::ReadWrite)],
     entry_points: &["display"],
     consts: &[],
+    host: host!(display::display),
 };
 
 /// Records the pictures in `values` (`[samples, pixels, stride]` f32) drawn into `out` (`[canvas_height, row]` words).

@@ -1,7 +1,7 @@
 //! The timesteps of a training batch: `shaders/draw_timesteps.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
 
 params! {
     /// Sizes of a draw; the fields are explained in `shaders/draw_timesteps.wgsl`.
@@ -25,6 +25,7 @@ pub static DRAW_TIMESTEPS: Shader = Shader {
     bindings: &[("chain", Binding::Read), ("timesteps", Binding::ReadWrite)],
     entry_points: &["draw_timesteps"],
     consts: &[],
+    host: host!(draw_timesteps::draw_timesteps),
 };
 
 /// Records timesteps\[n\] ~ Uniform{0, …, T − 1}.

@@ -3,7 +3,7 @@
 use super::block::concatenated;
 use super::recording::Recording;
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Shader, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Shader, host, params, wgsl};
 use crate::graph::TensorId;
 
 params! {
@@ -36,6 +36,7 @@ pub static DROPOUT: Shader = Shader {
     bindings: &[("chain", Binding::Read), ("channels", Binding::Read), ("x", Binding::ReadWrite)],
     entry_points: &["dropout"],
     consts: &[],
+    host: host!(dropout::dropout),
 };
 
 /// Records dropout of `x`, which has the shape of `tensor`, the output of the operation `op_ix`; nothing where the rate is 0

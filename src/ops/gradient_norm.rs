@@ -2,7 +2,7 @@
 
 use super::store::{Array, ParameterStore};
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
+use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
 
 params! {
     /// Sizes of a norm; the fields are explained in `shaders/gradient_norm.wgsl`.
@@ -40,6 +40,7 @@ pub static GRADIENT_NORM: Shader = Shader {
     ],
     entry_points: &["squares", "norm"],
     consts: &[],
+    host: host!(gradient_norm::squares, gradient_norm::norm),
 };
 
 /// `vec4`s of one workgroup of `squares`, and the partial sums it writes.

@@ -3,7 +3,7 @@
 use super::chain::Picture;
 use super::p_sample::{self, PSample, ReverseStep, StepBuffers};
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, wgsl};
 use crate::spec::DiffusionSpec;
 
 /// `shaders/guided_step.wgsl`.
@@ -22,6 +22,7 @@ pub static GUIDED_STEP: Shader = Shader {
     ],
     entry_points: &["p_sample_guided", "ddim_step_guided"],
     consts: &[],
+    host: host!(guided_step::p_sample_guided, guided_step::ddim_step_guided),
 };
 
 /// Records one reverse step moved by `gradient`, ∇ ln p(y | x_t), laid out as the predicted noise is; `guidance` as in

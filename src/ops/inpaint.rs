@@ -2,7 +2,7 @@
 
 use super::chain::Picture;
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
 
 params! {
     /// Sizes of a chain; the fields are explained in `shaders/inpaint.wgsl`.
@@ -40,6 +40,7 @@ pub static INPAINT: Shader = Shader {
     ],
     entry_points: &["inpaint"],
     consts: &[],
+    host: host!(inpaint::inpaint),
 };
 
 /// The buffers of [`record`].

@@ -4,7 +4,7 @@ use super::backward::Backward;
 use super::block::Block;
 use super::recording::Recording;
 use crate::error::Result;
-use crate::gpu::{Binding, KernelKey, Params, Shader, params, wgsl};
+use crate::gpu::{Binding, KernelKey, Params, Shader, host, params, wgsl};
 use crate::graph::{Affine, Graph, TensorId};
 
 params! {
@@ -34,6 +34,7 @@ pub static LINEAR: Shader = Shader {
     ],
     entry_points: &["linear"],
     consts: &[],
+    host: host!(linear::linear),
 };
 
 params! {
@@ -73,6 +74,11 @@ pub static LINEAR_GRADIENT: Shader = Shader {
     ],
     entry_points: &["linear_weight_gradient", "linear_bias_gradient", "linear_input_gradient"],
     consts: &[],
+    host: host!(
+        linear_gradient::linear_weight_gradient,
+        linear_gradient::linear_bias_gradient,
+        linear_gradient::linear_input_gradient
+    ),
 };
 
 /// The weights and the biases of stacked layers from `x` to `out`.

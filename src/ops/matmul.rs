@@ -1,7 +1,7 @@
 //! Batched matrix products: `shaders/matmul.wgsl` (GPUs) and `matmul_texel.wgsl` (CPU adapters).
 
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Recorder, Shader, Tile, params, wgsl};
+use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Recorder, Shader, Tile, host, params, wgsl};
 
 params! {
     /// Sizes of a batched product; the fields are explained in `shaders/include/matmul_tile.wgsl`.
@@ -59,6 +59,7 @@ pub static MATMUL: Shader = Shader {
     bindings: &[("a", Binding::Read), ("b", Binding::Read), ("c", Binding::ReadWrite)],
     entry_points: ENTRY_POINTS,
     consts: &[],
+    host: host!(matmul::matmul_nt, matmul::matmul_nn, matmul::matmul_tn),
 };
 
 /// `shaders/matmul_texel.wgsl`.
@@ -69,6 +70,7 @@ pub static MATMUL_TEXEL: Shader = Shader {
     bindings: &[("a", Binding::Texels), ("b", Binding::Texels), ("c", Binding::ReadWrite)],
     entry_points: ENTRY_POINTS,
     consts: &[],
+    host: &[],
 };
 
 /// Which operand is read transposed.

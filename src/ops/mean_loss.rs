@@ -1,7 +1,7 @@
 //! From sums to losses: `shaders/mean_loss.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
 
 params! {
     /// Sizes of a batch's losses; the fields are explained in `shaders/mean_loss.wgsl`.
@@ -38,6 +38,7 @@ pub static MEAN_LOSS: Shader = Shader {
     ],
     entry_points: &["mean_loss"],
     consts: &[],
+    host: host!(mean_loss::mean_loss),
 };
 
 /// Records the losses of the samples whose sums are in `partials`.

@@ -23,6 +23,8 @@ mod dropout;
 pub mod gradient_norm;
 mod group_norm;
 pub mod guided_step;
+#[cfg(feature = "processor")]
+pub(crate) mod host;
 pub mod inpaint;
 mod linear;
 pub mod matmul;

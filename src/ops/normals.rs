@@ -2,7 +2,7 @@
 
 use super::chain::Picture;
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
 use crate::rng::Stream;
 
 params! {
@@ -43,6 +43,7 @@ pub static NORMALS: Shader = Shader {
     bindings: &[("chain", Binding::Read), ("x", Binding::ReadWrite)],
     entry_points: &["normals"],
     consts: &[],
+    host: host!(normals::normals),
 };
 
 /// Records x = normals of `stream` at `t` for all pictures, written `copies` times.

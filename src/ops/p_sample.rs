@@ -3,7 +3,7 @@
 use super::chain::Picture;
 use crate::diffusion::PredNoise;
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
 use crate::spec::DiffusionSpec;
 
 params! {
@@ -59,6 +59,7 @@ pub static P_SAMPLE: Shader = Shader {
     ],
     entry_points: &["p_sample", "ddim_step"],
     consts: &[],
+    host: host!(p_sample::p_sample, p_sample::ddim_step),
 };
 
 /// Which of the two steps.

@@ -2,7 +2,7 @@
 
 use super::chain::Picture;
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
 use crate::rng::Stream;
 
 params! {
@@ -42,6 +42,7 @@ pub static Q_SAMPLE: Shader = Shader {
     ],
     entry_points: &["q_sample"],
     consts: &[],
+    host: host!(q_sample::q_sample),
 };
 
 /// The buffers of [`record`].

@@ -1,7 +1,7 @@
 //! Softmax over rows and its gradient: `shaders/softmax.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
 
 params! {
     /// Sizes of a softmax; the fields are explained in `shaders/softmax.wgsl`.
@@ -25,6 +25,7 @@ pub static SOFTMAX: Shader = Shader {
     bindings: &[("weights", Binding::Read), ("values", Binding::ReadWrite)],
     entry_points: &["softmax", "softmax_backward"],
     consts: &[],
+    host: host!(softmax::softmax, softmax::softmax_backward),
 };
 
 /// The kernel of [`record`].

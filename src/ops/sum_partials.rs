@@ -1,7 +1,7 @@
 //! Partial sums added up in their order: `shaders/sum_partials.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
 
 params! {
     /// Sizes of the sums; the fields are explained in `shaders/sum_partials.wgsl`.
@@ -33,6 +33,7 @@ pub static SUM_PARTIALS: Shader = Shader {
     bindings: &[("partials", Binding::Read), ("out", Binding::ReadWrite)],
     entry_points: &["sum_partials"],
     consts: &[],
+    host: host!(sum_partials::sum_partials),
 };
 
 /// out\[row, out_offset + c\] = Σ partials\[row, i, c\] over i, or += it; counted in `vec4`s.

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 use super::recording::Recording;
 use crate::error::{Error, Result, decimal};
-use crate::gpu::{Binding, KernelKey, Params, Shader, params, wgsl};
+use crate::gpu::{Binding, KernelKey, Params, Shader, host, params, wgsl};
 use crate::graph::TensorId;
 
 params! {
@@ -37,6 +37,7 @@ pub static TIMESTEP_EMBEDDING: Shader = Shader {
     bindings: &[("frequencies", Binding::Read), ("timesteps", Binding::Read), ("out", Binding::ReadWrite)],
     entry_points: &["timestep_embedding"],
     consts: &[],
+    host: host!(timestep_embedding::timestep_embedding),
 };
 
 /// ω_i = 10000^(−i / (half − freq_shift)) as a fraction of a turn, in units of 2⁻³² turns: t · ω_i wraps exactly.

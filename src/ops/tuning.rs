@@ -190,7 +190,7 @@ pub fn measure(gpu: &GpuContext, abilities: Abilities, shape: &ConvShape) -> Res
 
 /// Seconds that `plan` takes, played `times` times in one submission.
 fn time(gpu: &GpuContext, plan: &Plan, clock: Option<&Timestamps>, times: u32) -> Result<f64> {
-    let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let mut encoder = gpu.encoder();
     if let Some(clock) = clock {
         clock.write(&mut encoder, 0);
     }
@@ -201,7 +201,7 @@ fn time(gpu: &GpuContext, plan: &Plan, clock: Option<&Timestamps>, times: u32) -
         clock.write(&mut encoder, 1);
     }
     let begin = Instant::now();
-    gpu.queue().submit([encoder.finish()]);
+    gpu.submit(encoder);
     let seconds = match clock {
         Some(clock) => pollster::block_on(clock.read(gpu, 2))?.iter().sum(),
         None => {

@@ -2,7 +2,7 @@
 
 use super::Sampler;
 use crate::error::Result;
-use crate::gpu::Buffer;
+use crate::gpu::{Buffer, Encoder};
 use crate::ops::to_channels_first;
 
 /// All kept frames of a chain, oldest first.
@@ -47,7 +47,7 @@ impl Frames {
 
     /// Encodes a copy of the present frame, if one is due here. Frames of a later time are forgotten first: they belong
     /// to another future.
-    pub fn keep(&mut self, sampler: &Sampler, encoder: &mut wgpu::CommandEncoder) {
+    pub fn keep(&mut self, sampler: &Sampler, encoder: &mut Encoder) {
         if !self.is_due(sampler) {
             return;
         }
@@ -55,7 +55,7 @@ impl Frames {
         self.kept.retain(|&k| k < at);
         let slot = &self.buffers[at.div_ceil(self.every) as usize];
         for (view, offset) in sampler.views().into_iter().zip((0..).step_by(self.view_bytes as usize)) {
-            encoder.copy_buffer_to_buffer(view.raw(), 0, slot.raw(), offset, self.view_bytes);
+            encoder.copy(sampler.gpu(), (view, 0), (slot, offset), self.view_bytes);
         }
         self.kept.push(at);
     }
@@ -67,15 +67,15 @@ impl Frames {
         let at = self.kept.iter().copied().filter(|&k| k <= steps_done).max()?;
         let slot = &self.buffers[at.div_ceil(self.every) as usize];
         let gpu = sampler.gpu().clone();
-        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = gpu.encoder();
         for (view, offset) in sampler.views().into_iter().zip((0..).step_by(self.view_bytes as usize)) {
-            encoder.copy_buffer_to_buffer(slot.raw(), offset, view.raw(), 0, self.view_bytes);
+            encoder.copy(&gpu, (slot, offset), (view, 0), self.view_bytes);
         }
         for copy in 1..sampler.picture.copies {
             let to = u64::from(copy) * self.view_bytes;
-            encoder.copy_buffer_to_buffer(slot.raw(), 0, sampler.network_x.raw(), to, self.view_bytes);
+            encoder.copy(&gpu, (slot, 0), (&sampler.network_x, to), self.view_bytes);
         }
-        gpu.queue().submit([encoder.finish()]);
+        gpu.submit(encoder);
         sampler.set_position(at);
         Some(at)
     }

@@ -41,9 +41,9 @@ impl Sampler {
     ///     let x_t = pollster::block_on(chain.read_view(0))?;
     ///     let towards_white: Vec<f32> = x_t.iter().map(|x| 1.0 - x).collect();
     ///     chain.write_gradient(&towards_white)?;
-    ///     let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    ///     let mut encoder = gpu.encoder();
     ///     chain.step(&mut encoder);
-    ///     gpu.queue().submit([encoder.finish()]);
+    ///     gpu.submit(encoder);
     /// }
     /// # Ok(()) }
     /// # #[cfg(target_arch = "wasm32")]

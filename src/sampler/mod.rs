@@ -19,7 +19,7 @@ pub use run::{run, run_encoded, run_until};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
-use crate::gpu::{Buffer, GpuContext, KernelKey, Plan, Recorder};
+use crate::gpu::{Buffer, Encoder, GpuContext, KernelKey, Plan, Recorder};
 use crate::graph::{Tensor, unet};
 use crate::ops::chain::{Chain, Picture, StepCoefficients};
 use crate::ops::p_sample::{self, ReverseStep, StepBuffers};
@@ -190,7 +190,7 @@ impl Sampler {
 
     /// Encodes one step of Algorithm 2: ε̂ = network(x_t, t), then x_{t−1} from x_t, ε̂ and z ~ N(0, I), then t on.
     /// Does nothing at the end of the chain.
-    pub fn step(&mut self, encoder: &mut wgpu::CommandEncoder) {
+    pub fn step(&mut self, encoder: &mut Encoder) {
         if self.steps_done < self.steps_total() {
             self.step_plan.encode(&self.gpu, encoder);
             self.steps_done += 1;
@@ -285,11 +285,7 @@ impl Sampler {
             self.gpu.write(view, words);
         }
         for copy in 1..self.picture.copies {
-            self.gpu.queue().write_buffer(
-                self.network_x.raw(),
-                u64::from(copy) * self.view_bytes(),
-                &words[..bytes],
-            );
+            self.gpu.write_at(&self.network_x, u64::from(copy) * self.view_bytes(), &words[..bytes]);
         }
         self.set_position(steps_done);
     }

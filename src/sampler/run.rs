@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Frames, Sampler};
 use crate::error::Result;
+use crate::gpu::{Encoder, Submission};
 
 /// GPU time of one submission: short enough for every watchdog, long enough to hide its cost.
 const BUDGET: Duration = Duration::from_millis(80);
@@ -26,7 +27,7 @@ pub fn run_until(
     mut frames: Option<&mut Frames>,
     progress: impl FnMut(u32),
 ) -> Result<()> {
-    let encode = |sampler: &mut Sampler, encoder: &mut wgpu::CommandEncoder, steps: u32| {
+    let encode = |sampler: &mut Sampler, encoder: &mut Encoder, steps: u32| {
         for _ in 0..steps {
             if sampler.steps_done() == 0
                 && let Some(frames) = frames.as_deref_mut()
@@ -49,27 +50,25 @@ pub fn run_until(
 pub fn run_encoded(
     sampler: &mut Sampler,
     steps_done: u32,
-    mut encode: impl FnMut(&mut Sampler, &mut wgpu::CommandEncoder, u32),
+    mut encode: impl FnMut(&mut Sampler, &mut Encoder, u32),
     mut progress: impl FnMut(u32),
 ) -> Result<()> {
     let end = steps_done.min(sampler.steps_total());
     let gpu = sampler.gpu().clone();
     let mut steps_per_submit = 1u32;
-    let mut in_flight: Option<(wgpu::SubmissionIndex, u32, u32)> = None;
+    let mut in_flight: Option<(Submission, u32, u32)> = None;
     let mut last_done = Instant::now();
     while sampler.steps_done() < end || in_flight.is_some() {
-        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = gpu.encoder();
         let first = sampler.steps_done();
         let due = steps_per_submit.min(end.saturating_sub(first));
         if due > 0 {
             encode(sampler, &mut encoder, due);
         }
         let encoded = sampler.steps_done() - first;
-        let submitted = (encoded > 0).then(|| gpu.queue().submit([encoder.finish()]));
-        if let Some((index, steps, done)) = in_flight.take() {
-            let wait = wgpu::PollType::Wait { submission_index: Some(index), timeout: None };
-            // A lost device ends the wait early; `check` below reports it.
-            let _ = gpu.device().poll(wait);
+        let submitted = (encoded > 0).then(|| gpu.submit(encoder));
+        if let Some((submission, steps, done)) = in_flight.take() {
+            gpu.wait_for(submission);
             gpu.check()?;
             let took = last_done.elapsed();
             last_done = Instant::now();

@@ -179,9 +179,9 @@ impl Player {
         }
         let began = sampler.steps_done();
         let mut frames = Frames::new(&sampler, MAX_FRAMES, MAX_FRAME_BYTES)?;
-        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = gpu.encoder();
         frames.keep(&sampler, &mut encoder);
-        gpu.queue().submit([encoder.finish()]);
+        gpu.submit(encoder);
         if memory.pop().await.is_some() {
             return Err(Error::new(
                 ErrorKind::OutOfMemory,
@@ -193,9 +193,9 @@ impl Player {
         if let (Some(seed), Some(Snapshot { steps_done, words })) = (options.resume, lost) {
             sampler.restore(&words, steps_done);
             sampler.reseed(seed);
-            let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut encoder = gpu.encoder();
             frames.keep(&sampler, &mut encoder);
-            gpu.queue().submit([encoder.finish()]);
+            gpu.submit(encoder);
             snapshots.take(gpu, &sampler, true);
         }
         let mut pacer = Pacer::new(self.gpu.submitted.clone());
@@ -223,7 +223,7 @@ impl Player {
     fn advance(&mut self, steps: u32) {
         let gpu = &self.gpu.context;
         let Some(Chain { sampler, frames, pacer, snapshots, .. }) = &mut self.chain else { return };
-        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = gpu.encoder();
         let (before, kept) = (sampler.steps_done(), frames.kept().last().copied());
         for _ in 0..steps {
             if sampler.t().is_none() {
@@ -232,7 +232,7 @@ impl Player {
             sampler.step(&mut encoder);
             frames.keep(sampler, &mut encoder);
         }
-        gpu.queue().submit([encoder.finish()]);
+        gpu.submit(encoder);
         pacer.submitted(gpu.queue(), sampler.steps_done() - before);
         if frames.kept().last().copied() != kept {
             snapshots.take(gpu, sampler, true);

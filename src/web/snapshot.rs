@@ -38,11 +38,11 @@ impl Snapshots {
             usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
             mapped_at_creation: false,
         });
-        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = gpu.encoder();
         for (view, offset) in views.into_iter().zip((0..).step_by(bytes as usize)) {
-            encoder.copy_buffer_to_buffer(view.raw(), 0, &staging, offset, bytes);
+            encoder.raw().copy_buffer_to_buffer(view.raw(), 0, &staging, offset, bytes);
         }
-        gpu.queue().submit([encoder.finish()]);
+        gpu.submit(encoder);
 
         let mut state = self.state.borrow_mut();
         state.begun += 1;

@@ -23,9 +23,9 @@ fn sampler(options: &SamplerOptions) -> Sampler {
 
 /// Encodes and submits one step.
 fn step(sampler: &mut Sampler) {
-    let mut encoder = gpu().device().create_command_encoder(&Default::default());
+    let mut encoder = gpu().encoder();
     sampler.step(&mut encoder);
-    gpu().queue().submit([encoder.finish()]);
+    gpu().submit(encoder);
 }
 
 fn view(sampler: &Sampler, ix: usize) -> Vec<f32> {

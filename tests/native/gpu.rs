@@ -1,10 +1,11 @@
-//! The adapter under test: one device for the whole process.
+//! The devices under test: an adapter for the shaders and this computer's processor, one each for the whole process.
 //!
-//! `DDPM_ADAPTER` is a part of the adapter's name; without it the system chooses. No adapter is a failure.
+//! `DDPM_ADAPTER` is a part of the adapter's name; without it the system chooses. No adapter is a failure, and `cpu` is none: it has
+//! no shaders. `DDPM_SIMD` forces the processor's vector unit.
 
 use std::sync::OnceLock;
 
-use ddpm::gpu::{Algorithm, GpuContext, Methods, Tile};
+use ddpm::gpu::{Algorithm, GpuContext, Level, Methods, Processor, Tile};
 
 pub use pollster::block_on;
 
@@ -35,32 +36,58 @@ pub fn gpu() -> &'static GpuContext {
     static GPU: OnceLock<GpuContext> = OnceLock::new();
     GPU.get_or_init(|| {
         let wanted = std::env::var("DDPM_ADAPTER").ok();
-        let gpu =
-            block_on(GpuContext::request(wanted.as_deref())).expect("an adapter, if only a software one");
-        let adapter = gpu.adapter();
-        // Past the test harness, which keeps the output of tests that pass to itself.
-        let line = format!(
-            "adapter: {} ({}, {}), {:?}\n",
-            adapter.name,
-            adapter.backend,
-            adapter.driver,
-            gpu.tile()
-        );
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+        let gpu = match wanted.as_deref() {
+            Some(name) => block_on(GpuContext::request(Some(name))),
+            None => block_on(GpuContext::request_default()),
+        };
+        let gpu = gpu.expect("an adapter, if only a software one");
+        assert!(gpu.processor().is_none(), "the shaders are under test, and {} has none", gpu.adapter().name);
+        announce(&gpu);
         gpu
     })
 }
 
-/// The same device for every tiling, convolutions computed directly; kernels are compiled once.
+/// The processor, with two threads.
+pub fn cpu() -> &'static GpuContext {
+    static CPU: OnceLock<GpuContext> = OnceLock::new();
+    CPU.get_or_init(|| {
+        let processor =
+            Processor::from_environment(Some(2)).expect("threads, and the vector unit that was asked for");
+        let cpu = GpuContext::from_processor(processor);
+        announce(&cpu);
+        let lacking: Vec<&str> =
+            Level::NAMES.into_iter().filter(|name| Level::named(name).is_err()).collect();
+        say(&format!("vector units that this processor lacks: {}\n", lacking.join(", ")));
+        cpu
+    })
+}
+
+/// Both.
+pub fn devices() -> [&'static GpuContext; 2] {
+    [gpu(), cpu()]
+}
+
+fn announce(gpu: &GpuContext) {
+    let adapter = gpu.adapter();
+    say(&format!("adapter: {} ({}, {}), {:?}\n", adapter.name, adapter.backend, adapter.driver, gpu.tile()));
+}
+
+/// Past the test harness, which keeps the output of tests that pass to itself.
+fn say(line: &str) {
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+}
+
+/// Every tiling, convolutions computed directly; kernels are compiled once. Among them the processor, which has its own way.
 pub fn tilings() -> impl Iterator<Item = (Tiling, &'static GpuContext)> {
     methods().filter(|(tiling, _)| tiling.algorithm == Algorithm::Direct)
 }
 
-/// The same device for every tiling and every algorithm for convolutions.
+/// Every tiling and every algorithm for convolutions.
 pub fn methods() -> impl Iterator<Item = (Tiling, &'static GpuContext)> {
     static CONTEXTS: OnceLock<[GpuContext; TILINGS.len()]> = OnceLock::new();
     let contexts = CONTEXTS.get_or_init(|| {
         TILINGS.map(|tiling| gpu().with_tile(tiling.tile).with_methods(Methods::Fixed(tiling.algorithm)))
     });
-    TILINGS.into_iter().zip(contexts)
+    let processor = tiling(Tile::Processor, Algorithm::Direct);
+    TILINGS.into_iter().zip(contexts).chain([(processor, cpu())])
 }

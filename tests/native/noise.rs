@@ -52,6 +52,7 @@ static RNG_PROBE: Shader = Shader {
     bindings: &[("words", Binding::ReadWrite), ("normals", Binding::ReadWrite)],
     entry_points: &["draw_blocks", "cos_sin"],
     consts: &[],
+    host: &[],
 };
 
 /// Words and normals of `count` blocks from block 0 on.

@@ -222,8 +222,8 @@ fn native_shaders_need_what_they_enable() {
 #[test]
 fn wrong_beliefs_are_seen() {
     fn altered(shader: &Shader, alter: impl FnOnce(&mut Shader)) -> Vec<String> {
-        let Shader { name, source, params, bindings, entry_points, consts } = *shader;
-        let mut shader = Shader { name, source, params, bindings, entry_points, consts };
+        let Shader { name, source, params, bindings, entry_points, consts, host } = *shader;
+        let mut shader = Shader { name, source, params, bindings, entry_points, consts, host };
         alter(&mut shader);
         problems(&shader)
     }
@@ -248,6 +248,7 @@ fn wrong_beliefs_are_seen() {
         bindings: &[("x", Binding::Read), ("table", Binding::Texels), ("out", Binding::ReadWrite)],
         entry_points: &["scale"],
         consts: &[("TILE", &[4, 16])],
+        host: &[],
     };
     assert_eq!(problems(&RIGHT), Vec::<String>::new());
     type Alteration = (&'static str, fn(&mut Shader));
@@ -405,6 +406,7 @@ fn shaders_outside_of_ops_are_valid() {
             bindings: &[],
             entry_points: &[],
             consts: &[],
+            host: &[],
         };
         validated(&stem, &assemble(&shader, &[])).unwrap_or_else(|e| panic!("{e}"));
     }

@@ -33,6 +33,7 @@ static COPY: Shader = Shader {
     bindings: &[("x", Binding::Read), ("out", Binding::ReadWrite)],
     entry_points: &["copy"],
     consts: &[],
+    host: &[],
 };
 
 /// GB/s, read and written.
@@ -49,11 +50,11 @@ pub fn peak(gpu: &GpuContext) -> Result<Roof> {
     let kernel = speed(gpu, &rec.finish(), gigabytes, "a kernel");
 
     let time = seconds(|n| {
-        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = gpu.encoder();
         for _ in 0..n {
-            encoder.copy_buffer_to_buffer(x.raw(), 0, out.raw(), 0, words * 4);
+            encoder.copy(gpu, (&x, 0), (&out, 0), words * 4);
         }
-        gpu.queue().submit([encoder.finish()]);
+        gpu.submit(encoder);
         gpu.wait();
     });
     let runs = time.runs.iter().map(|seconds| gigabytes / seconds).collect();

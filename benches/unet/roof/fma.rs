@@ -34,6 +34,7 @@ static FMA: Shader = Shader {
     bindings: &[("out", Binding::ReadWrite)],
     entry_points: &["fused", "separate"],
     consts: &[],
+    host: &[],
 };
 
 /// GFLOP/s.

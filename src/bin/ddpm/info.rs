@@ -125,6 +125,7 @@ fn tile(tile: Tile) -> String {
     match tile {
         Tile::Naive => "one output an invocation".to_owned(),
         Tile::Workgroup { size } => format!("{size} x {size} in workgroup memory"),
+        Tile::Processor => "the processor's own".to_owned(),
         Tile::Registers => "4 pixels x 16 channels in registers".to_owned(),
         Tile::Matrices { side, .. } => format!("matrices of {side} x {side} in f16, sums in f32"),
     }

@@ -1,9 +1,10 @@
 //! One picture brought to the channels and the size that are asked for.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions};
 
-use crate::error::{Error, Result};
+use super::resample::resampled;
+use crate::error::Result;
 
 /// 8-bit pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,25 +33,14 @@ impl Picture {
         if self.size == size {
             return Ok(self);
         }
-        let pixel_type = if self.channels == 3 { PixelType::U8x3 } else { PixelType::U8 };
-        let [height, width] = self.size;
-        let mut resized = Image::new(size[1], size[0], pixel_type);
         let options = ResizeOptions::new()
             .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
             .fit_into_destination(Some((0.5, 0.5)));
-        ImageRef::new(width, height, &self.pixels, pixel_type)
-            .map_err(|error| error.to_string())
-            .and_then(|source| {
-                let resize = Resizer::new().resize(&source, &mut resized, &options);
-                resize.map_err(|error| error.to_string())
-            })
-            .map_err(|why| {
-                let [to_height, to_width] = size;
-                Error::input(format!(
-                    "a picture of {width} x {height} cannot be resized to {to_width} x {to_height} ({why})"
-                ))
-            })?;
-        Ok(Self { size, channels: self.channels, pixels: resized.into_vec() })
+        let pixels = match self.channels {
+            3 => resampled::<U8x3>(&self.pixels, self.size, size, &options),
+            _ => resampled::<U8>(&self.pixels, self.size, size, &options),
+        };
+        Ok(Self { size, channels: self.channels, pixels: pixels? })
     }
 
     /// With a black margin up to `size` (height, width), no side of which is shorter; the odd pixel is right and below.

@@ -22,6 +22,7 @@ mod idx;
 pub mod npz;
 mod places;
 mod raw;
+mod resample;
 mod set;
 mod single;
 
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 pub use decode::decode;
+pub(crate) use resample::resampled;
 pub use set::PictureSet;
 pub use single::PictureFile;
 

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::pixels::F32x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions};
 use rten::{DataType, Dimension, Model, NodeId, Value, ValueType};
 use rten_tensor::prelude::*;
 
 use super::model_file;
+use crate::dataset::files::resampled;
 use crate::error::{Error, Result};
 
 /// Pictures in a batch where the network takes any number.
@@ -187,19 +188,6 @@ fn resized(picture: &[u8], from: [u32; 2], to: [u32; 2]) -> Result<Vec<f32>> {
     if from == to {
         return Ok(values);
     }
-    let mut resized = Image::new(to[1], to[0], PixelType::F32x3);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Interpolation(FilterType::Bilinear));
-    ImageRef::new(from[1], from[0], bytemuck::cast_slice(&values), PixelType::F32x3)
-        .map_err(|error| error.to_string())
-        .and_then(|source| {
-            Resizer::new().resize(&source, &mut resized, &options).map_err(|error| error.to_string())
-        })
-        .map_err(|why| {
-            Error::input(format!(
-                "a picture of {} x {} cannot be resized to {} x {} ({why})",
-                from[1], from[0], to[1], to[0]
-            ))
-        })?;
-    let bytes = resized.buffer().chunks_exact(4);
-    Ok(bytes.map(|bytes| f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect())
+    resampled::<F32x3>(bytemuck::cast_slice(&values), from, to, &options)
 }

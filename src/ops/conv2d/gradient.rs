@@ -9,7 +9,7 @@
 use super::{CONV2D_WEIGHT_GRADIENT_MATRICES, matrices};
 use super::{Conv2d, Convolution, blocks, texel_tile_quads, weight_quads, winograd};
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Shader, Tile, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Shader, Tile, host, params, wgsl};
 use crate::graph::{self, TensorId};
 use crate::ops::backward::Backward;
 use crate::ops::block::Block;
@@ -87,6 +87,7 @@ pub static CONV2D_WEIGHT_GRADIENT: Shader = Shader {
     bindings: BUFFER_BINDINGS,
     entry_points: &["conv2d_weight_gradient"],
     consts: &[("TILE", &[32, 64])],
+    host: host!(conv2d_weight_gradient::conv2d_weight_gradient),
 };
 
 /// `shaders/conv2d_weight_gradient_naive.wgsl`.
@@ -97,6 +98,7 @@ pub static CONV2D_WEIGHT_GRADIENT_NAIVE: Shader = Shader {
     bindings: BUFFER_BINDINGS,
     entry_points: &["conv2d_weight_gradient_naive"],
     consts: &[],
+    host: &[],
 };
 
 /// `shaders/conv2d_weight_gradient_texel.wgsl`.
@@ -107,6 +109,7 @@ pub static CONV2D_WEIGHT_GRADIENT_TEXEL: Shader = Shader {
     bindings: &[("x", Binding::Texels), ("d_out", Binding::Texels), ("partials", Binding::ReadWrite)],
     entry_points: &["conv2d_weight_gradient_texel"],
     consts: &[("QUADS", &[1, 4])],
+    host: &[],
 };
 
 /// `shaders/transpose_weights.wgsl`.
@@ -117,6 +120,7 @@ pub static TRANSPOSE_WEIGHTS: Shader = Shader {
     bindings: &[("weights", Binding::Read), ("out", Binding::ReadWrite)],
     entry_points: &["transpose_weights"],
     consts: &[],
+    host: host!(transpose_weights::transpose_weights),
 };
 
 pub(in crate::ops) fn record_backward(b: &mut Backward<'_, '_, '_>, op: &graph::Conv2d) -> Result<()> {
@@ -157,6 +161,10 @@ fn weights_tile(tile: Tile, _: [u32; 2]) -> Tile {
     tile
 }
 
+/// Words of all partial sums of a weights' gradient on a processor, about.
+#[cfg(feature = "processor")]
+const PROCESSOR_WORDS: u32 = 1 << 18;
+
 /// By what a gradient is multiplied before it is rounded to f16, where it is.
 fn operand_scale(b: &Backward<'_, '_, '_>) -> f32 {
     match b.r.rec.gpu.tile() {
@@ -183,6 +191,11 @@ fn weight_sizes(
     let (workgroups, wanted) = match tile {
         #[cfg(not(target_arch = "wasm32"))]
         Tile::Naive => (1, 1),
+        // As many as threads might share, unless adding them up would take longer.
+        #[cfg(feature = "processor")]
+        Tile::Processor => {
+            (taps * k_quads * weight_quads * 16, PROCESSOR_WORDS.min(16 * taps * k_quads * weight_quads * 16))
+        }
         Tile::Workgroup { size } => {
             ((k_quads * 4).div_ceil(size) * (weight_quads * 4).div_ceil(size) * taps, 256)
         }
@@ -234,6 +247,11 @@ fn record_weights(
             let groups =
                 [(taps * params.x_quads).div_ceil(16), params.weight_quads.div_ceil(quads), params.splits];
             b.r.rec.dispatch(label, key, &params, &args, groups)
+        }
+        #[cfg(feature = "processor")]
+        Tile::Processor => {
+            let key = KernelKey::new(&CONV2D_WEIGHT_GRADIENT, "conv2d_weight_gradient");
+            b.r.rec.dispatch(label, key, &params, &args, [1; 3])
         }
         Tile::Workgroup { size } => {
             let shader = &CONV2D_WEIGHT_GRADIENT;

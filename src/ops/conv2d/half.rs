@@ -13,6 +13,7 @@ pub static CONV2D_HALF: Shader = Shader {
     bindings: BUFFER_BINDINGS,
     entry_points: &["conv2d_half", "conv2d_half_split"],
     consts: &[("TILE", &[32, 64])],
+    host: &[],
 };
 
 /// What weights are multiplied by, so that none is an f16 below 2⁻¹⁴, which adapters may take for 0.

@@ -17,6 +17,7 @@ pub static CONV2D_MATRICES: Shader = Shader {
     bindings: BUFFER_BINDINGS,
     entry_points: &["conv2d_matrices"],
     consts: CONSTS,
+    host: &[],
 };
 
 /// `shaders/native/conv2d_weight_gradient_matrices.wgsl`.
@@ -27,6 +28,7 @@ pub static CONV2D_WEIGHT_GRADIENT_MATRICES: Shader = Shader {
     bindings: gradient::BUFFER_BINDINGS,
     entry_points: &["conv2d_weight_gradient_matrices"],
     consts: CONSTS,
+    host: &[],
 };
 
 /// The kernel of `shader`, which is one of these.

@@ -9,6 +9,8 @@ mod gradient;
 mod half;
 #[cfg(not(target_arch = "wasm32"))]
 mod matrices;
+#[cfg(feature = "processor")]
+mod processor;
 #[cfg(not(target_arch = "wasm32"))]
 mod split;
 mod winograd;
@@ -17,6 +19,8 @@ pub(super) use gradient::record_backward;
 pub use gradient::{
     CONV2D_WEIGHT_GRADIENT, CONV2D_WEIGHT_GRADIENT_NAIVE, CONV2D_WEIGHT_GRADIENT_TEXEL, TRANSPOSE_WEIGHTS,
 };
+#[cfg(feature = "processor")]
+pub(crate) use gradient::{Conv2dWeightGradient, TransposeWeights};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use half::CONV2D_HALF;
@@ -26,6 +30,8 @@ pub(super) use half::halves;
 pub use matrices::{CONV2D_MATRICES, CONV2D_WEIGHT_GRADIENT_MATRICES};
 #[cfg(not(target_arch = "wasm32"))]
 pub use split::{CONV2D_SPLIT, CONV2D_SUM};
+#[cfg(feature = "processor")]
+pub(crate) use winograd::G as WINOGRAD_G;
 pub(crate) use winograd::scratch_words;
 #[cfg(not(target_arch = "wasm32"))]
 pub use winograd::{WINOGRAD_INPUT, WINOGRAD_OUTPUT, WINOGRAD_PRODUCT};
@@ -36,7 +42,7 @@ pub(crate) use winograd::{forward_shapes, shapes, transformed_bytes};
 use super::block::Block;
 use super::recording::{Operand, Recording, TexelScratch};
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, Buffer, ConvShape, KernelKey, Params, Shader, Tile, params, wgsl};
+use crate::gpu::{Arg, Binding, Buffer, ConvShape, KernelKey, Params, Shader, Tile, host, params, wgsl};
 use crate::graph::{self, Graph};
 
 params! {
@@ -84,12 +90,36 @@ params! {
         scale: f32,
         /// Where one source is read at a time: `vec4`s of the sources before it.
         k_offset: u32,
-        /// Unused.
-        pad0: u32,
+        /// How a processor's weights lie: a [`WeightsLayout`].
+        weights_layout: u32,
         /// Unused.
         pad1: u32,
         /// Unused.
         pad2: u32,
+    }
+}
+
+/// How the weights of a convolution lie on a processor.
+#[cfg(feature = "processor")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WeightsLayout {
+    /// As shaders have them, and as training changes them.
+    Rows,
+    /// Packed for the direct way.
+    Panels,
+    /// Transformed and packed for Winograd's algorithm.
+    Winograd,
+}
+
+#[cfg(feature = "processor")]
+impl WeightsLayout {
+    /// That of a convolution.
+    pub(crate) fn of(sizes: &Conv2d) -> Self {
+        match sizes.weights_layout {
+            0 => Self::Rows,
+            1 => Self::Panels,
+            _ => Self::Winograd,
+        }
     }
 }
 
@@ -135,6 +165,7 @@ pub static CONV2D: Shader = Shader {
     bindings: BUFFER_BINDINGS,
     entry_points: &["conv2d"],
     consts: &[("TILE", &[32, 64])],
+    host: host!(conv2d::conv2d),
 };
 
 /// `shaders/conv2d_naive.wgsl`.
@@ -145,6 +176,7 @@ pub static CONV2D_NAIVE: Shader = Shader {
     bindings: BUFFER_BINDINGS,
     entry_points: &["conv2d_naive"],
     consts: &[],
+    host: &[],
 };
 
 /// `shaders/conv2d_texel.wgsl`.
@@ -162,6 +194,7 @@ pub static CONV2D_TEXEL: Shader = Shader {
     ],
     entry_points: &["conv2d_texel"],
     consts: &[("QUADS", &[1, 4])],
+    host: &[],
 };
 
 /// Quads of output channels that an invocation on CPU adapters has.
@@ -180,6 +213,8 @@ fn weight_quads(tile: Tile, out_quads: u32) -> u32 {
 /// The kernel of a convolution to `out_quads` quads of channels that is computed directly under `tile`.
 fn kernel(tile: Tile, out_quads: u32) -> KernelKey {
     match tile {
+        #[cfg(feature = "processor")]
+        Tile::Processor => KernelKey { shader: &CONV2D, entry_point: "conv2d", consts: [0; 2] },
         #[cfg(not(target_arch = "wasm32"))]
         Tile::Naive => KernelKey::new(&CONV2D_NAIVE, "conv2d_naive"),
         Tile::Workgroup { size } => KernelKey { shader: &CONV2D, entry_point: "conv2d", consts: [size, 0] },
@@ -216,11 +251,12 @@ pub(super) fn blocks(graph: &Graph, op: &graph::Conv2d, tile: Tile) -> [Block; 2
 
 pub(super) fn record(r: &mut Recording<'_, '_>, op: &graph::Conv2d) -> Result<()> {
     let [weights, bias] = blocks(r.graph, op, r.rec.gpu.tile());
-    let sizes = sizes(r.graph, r.batch, op);
+    let mut sizes = sizes(r.graph, r.batch, op);
+    let weights = layer_weights(r, &weights, &mut sizes)?;
     let convolution = Convolution {
         label: r.graph.layer_name(&op.layers[0]),
         sources: op.x.iter().map(|&id| r.activation(id)).collect(),
-        weights: &layer_weights(r, &weights, &sizes)?,
+        weights: &weights,
         sizes,
         bias: Some(r.block(&bias)?),
         embedding: op.add_embedding.map(|segment| r.activation(segment.tensor)),
@@ -231,7 +267,12 @@ pub(super) fn record(r: &mut Recording<'_, '_>, op: &graph::Conv2d) -> Result<()
 }
 
 /// A layer's weights as the kernels of its method read them.
-fn layer_weights(r: &mut Recording<'_, '_>, block: &Block, sizes: &Conv2d) -> Result<Operand> {
+fn layer_weights(r: &mut Recording<'_, '_>, block: &Block, sizes: &mut Conv2d) -> Result<Operand> {
+    #[cfg(feature = "processor")]
+    if let Some(processor) = r.rec.gpu.processor() {
+        let level = processor.level();
+        return processor::layer_weights(r, level, block, sizes).map(Operand::Buffer);
+    }
     if winograd::is_chosen(r.rec.gpu, sizes) {
         return winograd::layer_weights(r, block, sizes);
     }
@@ -306,6 +347,8 @@ impl Convolution<'_> {
                 split::record(self, r, split::kernel(size), size)
             }
             Tile::Workgroup { size } => self.record_tiles(r, key, sizes, size, &self.out),
+            #[cfg(feature = "processor")]
+            Tile::Processor => self.record_buffers(r, key, sizes, &self.out, [1; 3]),
             Tile::Registers => self.record_from_texels(r, key),
             #[cfg(not(target_arch = "wasm32"))]
             Tile::Matrices { side, .. } => {

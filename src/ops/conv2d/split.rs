@@ -14,6 +14,7 @@ pub static CONV2D_SPLIT: Shader = Shader {
     bindings: BUFFER_BINDINGS,
     entry_points: &["conv2d_split"],
     consts: &[("TILE", &[32, 64])],
+    host: &[],
 };
 
 /// `shaders/conv2d_sum.wgsl`.
@@ -30,6 +31,7 @@ pub static CONV2D_SUM: Shader = Shader {
     ],
     entry_points: &["conv2d_sum"],
     consts: &[],
+    host: &[],
 };
 
 /// The kernel of one split's share, in tiles of `size` by `size`.

@@ -18,7 +18,7 @@ const PLANES: u32 = 36;
 /// Output pixels a side of a tile.
 const TILE_SIDE: u32 = 4;
 /// Three weights of a line at the points 0, ±3/4, ±3/2 and ∞, each divided by the product of its distances to the others.
-const G: [[f64; 3]; 6] = [
+pub(crate) const G: [[f64; 3]; 6] = [
     [64.0 / 81.0, 0.0, 0.0],
     [-128.0 / 243.0, -32.0 / 81.0, -8.0 / 27.0],
     [-128.0 / 243.0, 32.0 / 81.0, -8.0 / 27.0],
@@ -33,7 +33,7 @@ const fn shader(
     bindings: &'static [(&'static str, Binding)],
     entry_points: &'static [&'static str],
 ) -> Shader {
-    Shader { name, source, params: Conv2d::LAYOUT, bindings, entry_points, consts: &[] }
+    Shader { name, source, params: Conv2d::LAYOUT, bindings, entry_points, consts: &[], host: &[] }
 }
 
 /// `shaders/winograd_input.wgsl`.
@@ -163,10 +163,8 @@ pub(crate) fn shapes(graph: &Graph, samples: u32) -> Vec<ConvShape> {
 
 /// Whether what is kept between the steps fits one buffer, or one texture.
 fn fits(gpu: &GpuContext, sizes: &Conv2d) -> bool {
-    let limits = gpu.device().limits();
-    let bytes = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-    let texel_bytes = u64::from(limits.max_texture_dimension_2d) * u64::from(TEXEL_ROW) * 16;
-    plane_words(sizes).max(weight_words(gpu.tile(), sizes)) * 4 <= bytes.min(texel_bytes)
+    let texel_bytes = u64::from(gpu.device().limits().max_texture_dimension_2d) * u64::from(TEXEL_ROW) * 16;
+    plane_words(sizes).max(weight_words(gpu.tile(), sizes)) * 4 <= gpu.largest_buffer().min(texel_bytes)
 }
 
 /// Words of scratch that the convolutions of `graph` need for `samples` samples where they are computed so: one of the two

@@ -4,7 +4,7 @@
 
 use super::{Settings, block, positions, sizes};
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, KernelKey, Params, Shader, params, wgsl};
+use crate::gpu::{Arg, Binding, KernelKey, Params, Shader, host, params, wgsl};
 use crate::graph::TensorId;
 use crate::ops::backward::Backward;
 
@@ -85,6 +85,7 @@ pub static GROUP_NORM_GRADIENT: Shader = Shader {
     ],
     entry_points: &["sums", "input"],
     consts: &[],
+    host: host!(group_norm_gradient::sums, group_norm_gradient::input),
 };
 
 /// `shaders/group_norm_parameters.wgsl`.
@@ -104,6 +105,12 @@ pub static GROUP_NORM_PARAMETERS: Shader = Shader {
     ],
     entry_points: &["totals_of_chunks", "groups_of_totals", "affine_gradient", "conditioning_gradient"],
     consts: &[],
+    host: host!(
+        group_norm_parameters::totals_of_chunks,
+        group_norm_parameters::groups_of_totals,
+        group_norm_parameters::affine_gradient,
+        group_norm_parameters::conditioning_gradient
+    ),
 };
 
 pub(in crate::ops) fn record_backward(

@@ -4,11 +4,13 @@ mod gradient;
 
 pub(super) use gradient::record_backward;
 pub use gradient::{GROUP_NORM_GRADIENT, GROUP_NORM_PARAMETERS};
+#[cfg(feature = "processor")]
+pub(crate) use gradient::{GroupNormGradient, GroupNormParameters};
 
 use super::block::{Block, concatenated};
 use super::recording::Recording;
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Shader, params, wgsl};
+use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Shader, host, params, wgsl};
 use crate::graph::{Affine, Graph, Segment, TensorId};
 
 params! {
@@ -66,6 +68,7 @@ pub static GROUP_NORM: Shader = Shader {
     ],
     entry_points: &["stats", "coefficients", "apply"],
     consts: &[],
+    host: host!(group_norm::stats, group_norm::coefficients, group_norm::apply),
 };
 
 /// Pixels whose moments one invocation of `stats` takes.

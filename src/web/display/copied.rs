@@ -73,10 +73,10 @@ fn copy(shared: &Rc<Shared>, frame: Frame) {
             mapped_at_creation: false,
         }),
     };
-    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let mut encoder = shared.gpu.encoder();
     frame.plan.encode(&shared.gpu, &mut encoder);
-    encoder.copy_buffer_to_buffer(frame.pixels.raw(), 0, &staging, 0, bytes);
-    shared.gpu.queue().submit([encoder.finish()]);
+    encoder.raw().copy_buffer_to_buffer(frame.pixels.raw(), 0, &staging, 0, bytes);
+    shared.gpu.submit(encoder);
     state.copying = true;
     let (shared, mapped) = (shared.clone(), staging.clone());
     staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {

@@ -40,7 +40,7 @@ pub(super) struct Screen {
     /// Its pixels: `[canvas_height, row]` words; none before the first [`Self::resize`].
     pixels: Option<Buffer>,
     /// What draws a buffer with a gain; all that were asked for since the last [`Self::resize`].
-    plans: Vec<(wgpu::Buffer, f32, Rc<Plan>)>,
+    plans: Vec<(Buffer, f32, Rc<Plan>)>,
 }
 
 impl Screen {
@@ -144,14 +144,14 @@ impl Screen {
     }
 
     fn plan(&mut self, values: &Buffer, gain: f32, pixels: &Buffer) -> Result<Rc<Plan>> {
-        let known = self.plans.iter().find(|(buffer, at_gain, _)| buffer == values.raw() && *at_gain == gain);
+        let known = self.plans.iter().find(|(buffer, at_gain, _)| buffer.is(values) && *at_gain == gain);
         if let Some((.., plan)) = known {
             return Ok(plan.clone());
         }
         let mut rec = Recorder::new(&self.gpu);
         display::record(&mut rec, &Display { gain, ..self.drawn }, values, pixels)?;
         let plan = Rc::new(rec.finish());
-        self.plans.push((values.raw().clone(), gain, plan.clone()));
+        self.plans.push((values.clone(), gain, plan.clone()));
         Ok(plan)
     }
 }

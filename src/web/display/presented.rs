@@ -59,10 +59,9 @@ impl Presented {
         else {
             return;
         };
-        let mut encoder =
-            self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = self.gpu.encoder();
         plan.encode(&self.gpu, &mut encoder);
-        encoder.copy_buffer_to_texture(
+        encoder.raw().copy_buffer_to_texture(
             wgpu::TexelCopyBufferInfo {
                 buffer: pixels.raw(),
                 layout: wgpu::TexelCopyBufferLayout {

@@ -31,11 +31,11 @@ fn the_first_packed_file_still_loads() {
         ..SamplerOptions::default()
     };
     let mut sampler = Sampler::new(gpu(), &checkpoint, &options).expect("a chain");
-    let mut encoder = gpu().device().create_command_encoder(&Default::default());
+    let mut encoder = gpu().encoder();
     for _ in 0..options.steps {
         sampler.step(&mut encoder);
     }
-    gpu().queue().submit([encoder.finish()]);
+    gpu().submit(encoder);
     let values = block_on(sampler.read_view(0)).expect("the picture");
     let wanted: Vec<f64> = serde_json::from_value(expected["values"].clone())
         .unwrap_or_else(|e| panic!("{e}; the picture is {values:?}"));

@@ -11,7 +11,7 @@ pub enum Operand {
 impl Operand {
     pub fn new(gpu: &GpuContext, values: &[f32]) -> Self {
         match gpu.tile() {
-            Tile::Naive | Tile::Workgroup { .. } | Tile::Matrices { .. } => {
+            Tile::Processor | Tile::Naive | Tile::Workgroup { .. } | Tile::Matrices { .. } => {
                 Self::Buffer(gpu.buffer_with("operand", values).expect("memory"))
             }
             Tile::Registers => Self::Texels(gpu.texels_with("operand", values.to_vec()).expect("memory")),

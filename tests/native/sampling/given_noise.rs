@@ -28,5 +28,6 @@ pub fn with_given_noise(shader: &Shader) -> &'static Shader {
         bindings: bindings.leak(),
         entry_points: shader.entry_points,
         consts: shader.consts,
+        host: &[],
     }))
 }

@@ -69,6 +69,7 @@ static PULL: Shader = Shader {
     bindings: &[("x", Binding::Read), ("gradient", Binding::ReadWrite)],
     entry_points: &["pull"],
     consts: &[],
+    host: &[],
 };
 
 fn pull(buffers: &GuideBuffers<'_>, strength: f32) -> ddpm::error::Result<Plan> {
@@ -107,9 +108,9 @@ fn chains_follow_a_classifier() {
             let x = block_on(host.read_view(0)).expect("x_t");
             let gradient: Vec<f32> = x.iter().map(|x| strength * (1.0 - x)).collect();
             host.write_gradient(&gradient).expect("a gradient");
-            let mut encoder = gpu().device().create_command_encoder(&Default::default());
+            let mut encoder = gpu().encoder();
             host.step(&mut encoder);
-            gpu().queue().submit([encoder.finish()]);
+            gpu().submit(encoder);
         }
         let on_the_host = block_on(host.read_view(0)).expect("pictures");
         assert_max_abs("host and GPU", &on_the_host, &on_the_gpu, 1e-4);

@@ -45,6 +45,7 @@ static TOY_MODEL: Shader = Shader {
     ],
     entry_points: &["toy_model"],
     consts: &[],
+    host: &[],
 };
 
 /// A chain of the toy model from given noise, all of it on the GPU.

@@ -134,9 +134,7 @@ fn micro_batch(
 ) -> Result<u32> {
     let gib = memory.unwrap_or(if gpu.adapter().cpu { CPU_MEMORY } else { GPU_MEMORY });
     let budget = (gib * f64::from(1 << 30)) as u64;
-    let limits = gpu.device().limits();
-    let buffer = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-    estimate.micro_batch(config.training.batch_size, budget, buffer)
+    estimate.micro_batch(config.training.batch_size, budget, gpu.largest_buffer())
 }
 
 /// The state in `folder`, if it is there, checked against what is wanted: `wanted` and `origin`.
