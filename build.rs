@@ -9,7 +9,7 @@ use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=shaders");
-    if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "wasm32") {
+    if env::var_os("CARGO_FEATURE_PAGE").is_some() {
         let out: PathBuf = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR").into();
         shorten(Path::new("shaders"), &out.join("shaders"))?;
     }

@@ -6,6 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 TOOLS=$PWD/target/tools
 BINARYEN=132.0.0
 ESBUILD=0.28.2
+# What a page's wasm has of the crate's features.
+PAGE=(--no-default-features --features page)
 # What esbuild says of the page's files: which are fetched at once, and which later.
 METAFILE=$PWD/target/page.json
 # The second software Vulkan driver that tests use where it is: Chromium's.
@@ -83,7 +85,7 @@ need_test_tools() {
 web() {
   need_wasm_bindgen
   say "building the page"
-  cargo build --profile web --target wasm32-unknown-unknown --lib
+  cargo build --profile web --target wasm32-unknown-unknown --lib "${PAGE[@]}"
   local built=target/wasm32-unknown-unknown/web/ddpm.wasm out=target/page minify=1
   need_minifiers || minify=
   if [ "$built" -nt "$out/ddpm_bg.wasm" ] || [ "$out/.wasm-bindgen" -ot "$TOOLS/bin/wasm-bindgen" ]; then
@@ -260,12 +262,20 @@ check() {
   cargo fmt --check
   say "clippy, native and wasm32"
   cargo clippy --all-targets -- -D warnings
-  cargo clippy --lib --target wasm32-unknown-unknown -- -D warnings
+  cargo clippy --lib --target wasm32-unknown-unknown "${PAGE[@]}" -- -D warnings
   say "docs"
   RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps
   say "Windows and macOS"
   cargo check --target x86_64-pc-windows-gnu
   cargo check --target aarch64-apple-darwin
+  say "fewer features: neither device, no wgpu, no processor, no wgpu in wasm"
+  local features
+  for features in "" processor gpu,train; do
+    cargo clippy --lib --no-default-features --features "$features" -- -D warnings
+  done
+  cargo clippy --lib --target wasm32-unknown-unknown --no-default-features --features processor,train -- -D warnings
+  cargo tree --edges normal --no-default-features --features processor >target/tree.txt
+  ! grep -q wgpu target/tree.txt || die "wgpu is in a build without the feature gpu: target/tree.txt"
   if has node; then
     say "JavaScript"
     local file

@@ -1,6 +1,7 @@
 """Seconds a training step and an evaluation of a diffusers U-Net take in PyTorch: what `./build.sh bench` compares with.
 
-    python3 benches/pytorch.py FOLDER --batch 1 16 [--what train predict] [--device cuda] [--bf16] [--turns]
+    python3 benches/pytorch.py FOLDER --batch 1 16 [--what train predict] [--threads N]
+        [--device cuda] [--bf16] [--turns]
 
 FOLDER is a diffusers pipeline, or a bare UNet2DModel. Prints one line of JSON a measurement, the median of several runs
 of about a second each. Without torch or diffusers it says so and exits with status 3. With --turns another program may take
@@ -9,7 +10,8 @@ measurement.
 
 `predict` is the U-Net alone, as one step of sampling needs it. `train` is all that a step does once its pictures are on
 the device: timesteps and noise drawn, x_t, forward, mean squared error, backward, the gradients' norm clipped to 1, Adam
-(fused), and the weights' moving average. Arithmetic is f32 throughout (no TF32); --bf16 turns autocast on, for both.
+(fused), and the weights' moving average. Arithmetic is f32 throughout (no TF32); --bf16 turns autocast on, for both. On a CPU
+weights and pictures are in channels_last, PyTorch's faster memory format there; elsewhere as they are loaded.
 """
 
 import argparse
@@ -37,7 +39,13 @@ RUN_SECONDS = 1.0
 def load(folder, device):
     """The U-Net of a pipeline folder or a bare model folder."""
     subfolder = "unet" if (folder / "unet").is_dir() else None
-    return UNet2DModel.from_pretrained(folder, subfolder=subfolder, local_files_only=True).to(device)
+    model = UNet2DModel.from_pretrained(folder, subfolder=subfolder, local_files_only=True)
+    return model.to(device).to(memory_format=memory_format(device))
+
+
+def memory_format(device):
+    """The faster one: oneDNN's convolutions on a CPU have no copies to make in channels_last."""
+    return torch.channels_last if device.type == "cpu" else torch.preserve_format
 
 
 def inputs(model, batch, device):
@@ -45,6 +53,8 @@ def inputs(model, batch, device):
     size = model.config.sample_size
     height, width = (size, size) if isinstance(size, int) else size
     pictures = torch.rand(batch, model.config.in_channels, height, width, device=device) * 2 - 1
+    if device.type == "cpu":
+        pictures = pictures.contiguous(memory_format=memory_format(device))
     classes = model.config.num_class_embeds
     labels = None if classes is None else torch.randint(classes, (batch,), device=device)
     return pictures, labels
@@ -120,6 +130,7 @@ def main():
     parser.add_argument("--batch", type=int, nargs="+", default=[16], help="pictures a step")
     parser.add_argument("--what", nargs="+", choices=["train", "predict"], default=["train", "predict"])
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--threads", type=int, help="threads of a CPU [default: PyTorch's own choice]")
     parser.add_argument("--turns", action="store_true", help="runs when the standard input says so")
     parser.add_argument("--bf16", action="store_true", help="bf16 autocast")
     args = parser.parse_args()
@@ -128,6 +139,8 @@ def main():
     device = torch.device(args.device)
     if device.type == "cuda" and not torch.cuda.is_available():
         sys.exit("--device cuda: expected a CUDA device, PyTorch finds none")
+    if args.threads is not None:
+        torch.set_num_threads(args.threads)
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
@@ -140,6 +153,7 @@ def main():
                 "peer": f"pytorch {torch.__version__}",
                 "device": name,
                 "precision": "bf16" if args.bf16 else "f32",
+                "memory_format": str(memory_format(device)).removeprefix("torch."),
                 "what": what,
                 "batch": batch,
             }

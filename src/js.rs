@@ -98,6 +98,7 @@ pub(crate) fn decimal(number: f64) -> String {
 }
 
 /// An object of these members.
+#[cfg(feature = "page")]
 pub(crate) fn object(members: &[(&str, JsValue)]) -> JsValue {
     let object = Object::new();
     for (name, value) in members {
@@ -107,6 +108,7 @@ pub(crate) fn object(members: &[(&str, JsValue)]) -> JsValue {
 }
 
 /// Sets a member of an object that is nobody else's.
+#[cfg(feature = "page")]
 pub(crate) fn set(object: &Object, name: &str, value: &JsValue) {
     // It fails for frozen objects only.
     let _ = Reflect::set(object, &name.into(), value);

@@ -18,10 +18,15 @@
 //! 6. [`sampler`]: Algorithm 2, DDIM both ways and Langevin dynamics on the GPU, from noise or from pictures; [`train`]:
 //!    Algorithm 1; [`eval`]: the variational bound; [`picture`] and [`film`]: what people look at; [`self_test`]: whether an
 //!    adapter computes what it should
-//! 7. `web` (the page's `Player`, wasm only) and the command line `ddpm` (native only)
+//! 7. `web` (the page's `Player`) and the command line `ddpm`
 //!
 //! Who knows the paper, or the reference code, finds each equation, figure and method in [`equations`]. What was tried to
 //! make the kernels faster, and what came of it, is in [`performance`].
+//!
+//! # What a build contains
+//! Cargo's features decide. Without any there are schedules, graphs and checkpoints; `gpu` (adapters, by wgpu) and `processor`
+//! bring a device each, and with either the sampler. `chains`, `train`, `evaluation`, `files`, `onnx` and `tuning` add what
+//! `Cargo.toml` says of them, `cli` (the default) all of it and the command; `page` is the half of a page that is in wasm.
 //!
 //! # From a checkpoint to pictures
 //! ```no_run
@@ -52,27 +57,30 @@
 pub mod checkpoint;
 pub mod dataset;
 pub mod diffusion;
-#[cfg(not(target_arch = "wasm32"))]
 #[doc = include_str!("equations.md")]
 pub mod equations {}
 pub mod error;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "evaluation", any(feature = "gpu", feature = "processor")))]
 pub mod eval;
 pub mod film;
+#[cfg(any(feature = "gpu", feature = "processor"))]
 pub mod gpu;
 pub mod graph;
 #[cfg(target_arch = "wasm32")]
 mod js;
+#[cfg(any(feature = "gpu", feature = "processor"))]
 pub mod ops;
-#[cfg(not(target_arch = "wasm32"))]
 #[doc = include_str!("performance.md")]
 pub mod performance {}
 pub mod picture;
 pub mod rng;
+#[cfg(any(feature = "gpu", feature = "processor"))]
 pub mod sampler;
 pub mod schedule;
+#[cfg(any(feature = "gpu", feature = "processor"))]
 pub mod self_test;
 pub mod spec;
+#[cfg(all(feature = "train", any(feature = "gpu", feature = "processor")))]
 pub mod train;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(feature = "page", target_arch = "wasm32"))]
 pub mod web;

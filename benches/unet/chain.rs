@@ -1,4 +1,4 @@
-//! A chain end to end: whether the GPU ever waits for the host.
+//! A chain end to end: whether the device ever waits for the host.
 
 use std::time::Instant;
 
@@ -27,13 +27,13 @@ pub struct Row {
     dispatches_a_step: usize,
     /// Of the longest submission.
     steps_a_submission: u32,
-    /// Of the host, a step.
-    encoding_seconds: Runs,
+    /// Of the host, a step; a processor runs commands where they are encoded.
+    encoding_seconds: Option<Runs>,
     /// From the first command to the last result, a step.
     wall_seconds: Runs,
-    /// In which the GPU worked, by its own clock, a step; without timestamps there is none.
+    /// In which the device worked, by its own clock, a step; without timestamps there is none.
     gpu_seconds: Option<Runs>,
-    /// Their share of the seconds from the GPU's first command to its last, by the same clock.
+    /// Their share of the seconds from its first command to its last, by the same clock.
     busy: Option<Runs>,
 }
 
@@ -55,7 +55,7 @@ pub fn row(gpu: &GpuContext, network: &Network, batch: u32) -> Result<Row> {
         steps,
         dispatches_a_step: chain.plan().dispatches(),
         steps_a_submission: played.iter().map(|played| played.longest).max().unwrap_or(0),
-        encoding_seconds: of(|played| played.encoding),
+        encoding_seconds: gpu.processor().is_none().then(|| of(|played| played.encoding)),
         wall_seconds: of(|played| played.wall),
         gpu_seconds: clock(0),
         busy: clock(1),
@@ -68,11 +68,11 @@ struct Played {
     encoding: f64,
     /// Steps of its longest submission.
     longest: u32,
-    /// Seconds in which the GPU worked, and their share of those from its first command to its last.
+    /// Seconds in which the device worked, and their share of those from its first command to its last.
     gpu: Option<[f64; 2]>,
 }
 
-/// Plays `steps` steps from x_T, each submission between two readings of the GPU's clock.
+/// Plays `steps` steps from x_T, each submission between two readings of its clock.
 fn play(chain: &mut Sampler, steps: u32) -> Result<Played> {
     chain.restart(1);
     let gpu = chain.gpu().clone();
@@ -123,7 +123,9 @@ pub fn table(rows: &[Row]) -> Table {
             row.gpu_seconds.as_ref().map_or_else(String::new, milliseconds),
             busy,
             row.dispatches_a_step.to_string(),
-            format!("{:.3}", row.encoding_seconds.median * 1e3),
+            row.encoding_seconds
+                .as_ref()
+                .map_or_else(|| "none".to_owned(), |runs| format!("{:.3}", runs.median * 1e3)),
             row.steps_a_submission.to_string(),
         ]
     };
@@ -134,8 +136,8 @@ pub fn table(rows: &[Row]) -> Table {
             "pictures",
             "steps",
             "wall",
-            "GPU",
-            "GPU busy",
+            "device",
+            "device busy",
             "dispatches a step",
             "encoding",
             "steps a submission",

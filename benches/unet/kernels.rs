@@ -1,4 +1,4 @@
-//! Every kernel of a step: time, what it does with it, and its share of what the adapter can.
+//! Every kernel of a step: time, what it does with it, and its share of what the device can.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,8 @@ pub struct Row {
     bytes: f64,
 }
 
-/// The kernels of sampling and of training `batch` pictures; none if the adapter has no timestamps.
+/// The kernels of sampling and of training `batch` pictures; none if the adapter has no timestamps. A
+/// processor's clock is the host's; its threads are woken for each kernel here, for a step once.
 pub fn rows(gpu: &GpuContext, network: &Network, batch: u32) -> Result<Vec<Row>> {
     let options = SamplerOptions { count: batch, ..SamplerOptions::default() };
     let fastest = tuned(gpu, network, steps::Work::Sampling, batch)?;
@@ -144,7 +145,7 @@ pub fn table(network: &Network, batch: u32, rows: &[Row], roofs: &Roofs) -> Tabl
         lines.push(small(plan));
     }
     Table {
-        title: format!("Kernels, {}, {batch} pictures, by the GPU's clock", network.name),
+        title: format!("Kernels, {}, {batch} pictures, by the device's clock", network.name),
         head: &["step", "kernel", "dispatches", "ms", "of the step", "speed", "of the roof"],
         rows: lines,
     }

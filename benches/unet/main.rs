@@ -1,11 +1,13 @@
-//! `./build.sh bench`: what this adapter can do, and what each kernel, a U-Net's step, a training step and a whole chain make
-//! of it; and PyTorch beside them where it is. Medians of several runs, with their spread; FLOPs counted as direct
+//! `./build.sh bench`: what a device can do, this computer's processor or an adapter, and what each kernel, a U-Net's step, a
+//! training step and a whole chain make of it; and PyTorch beside them where it is. Medians of several runs, with their spread; FLOPs counted as direct
 //! convolutions, as `ddpm info` does.
 //!
-//! `DDPM_ADAPTER` chooses the adapter, `PYTHON` the Python that may have torch and diffusers.
+//! `--adapter` or `DDPM_ADAPTER` chooses the device, `PYTHON` the Python that may have torch and diffusers.
 
+mod beside;
 mod chain;
 mod costs;
+mod device;
 mod kernels;
 mod machine;
 mod measure;
@@ -21,29 +23,28 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use ddpm::error::{Error, Result};
-use ddpm::gpu::GpuContext;
 use serde::Serialize;
 
 /// Pictures with which kernels are measured, and chains.
 const BATCH: u32 = 16;
 const CHAIN_BATCHES: [u32; 2] = [1, BATCH];
 
-/// Measures the kernels, the networks and the chain on this machine's adapter.
+/// Measures the kernels, the networks and the chain on this machine's processor or GPU.
 #[derive(Parser)]
 #[command(
     bin_name = "./build.sh bench",
-    after_help = "Example: ./build.sh bench --parts chain,steps --step-seconds 20"
+    after_help = "Examples: ./build.sh bench --parts chain,steps --step-seconds 20
+          ./build.sh bench --adapter cpu --threads 2 --parts beside --beside llvmpipe"
 )]
 struct Options {
-    /// What to measure beside the adapter's roofs; without, all of it
+    #[command(flatten)]
+    device: device::Device,
+    /// What to measure beside the device's roofs; without, all of it
     #[arg(long, value_enum, value_delimiter = ',')]
     parts: Vec<Part>,
     /// Leave out batches of which one step would take longer
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
     step_seconds: f64,
-    /// Multiply f16 on matrix units, and let PyTorch use bf16
-    #[arg(long)]
-    mixed_precision: bool,
     /// Where the numbers go as JSON
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench/unet.json"), value_name = "FILE")]
     json: PathBuf,
@@ -62,7 +63,9 @@ enum Part {
     Methods,
     /// Whole chains: the GPU's time against the clock on the wall
     Chain,
-    /// PyTorch on the same network
+    /// The adapter of --beside on the same steps, in turns
+    Beside,
+    /// PyTorch on the same networks, in turns
     Pytorch,
 }
 
@@ -76,6 +79,7 @@ struct Report {
     methods: Vec<methods::Row>,
     compiled: Vec<methods::Compiled>,
     chains: Vec<chain::Row>,
+    beside: Vec<beside::Row>,
     pytorch: Vec<pytorch::Row>,
 }
 
@@ -89,13 +93,11 @@ fn main() {
 
 fn measure(options: &Options) -> Result<()> {
     let wanted = |part| options.parts.is_empty() || options.parts.contains(&part);
-    let adapter = std::env::var("DDPM_ADAPTER").ok();
-    let gpu = pollster::block_on(async {
-        match options.mixed_precision {
-            true => GpuContext::request_mixed(adapter.as_deref()).await,
-            false => GpuContext::request(adapter.as_deref()).await,
-        }
-    })?;
+    let gpu = options.device.gpu()?;
+    let other = options.device.other()?;
+    if other.is_none() && options.parts.contains(&Part::Beside) {
+        return Err(Error::input("--parts beside: expected --beside ADAPTER too"));
+    }
     let machine = machine::Machine::of(&gpu);
     println!("{}\n", machine.words());
 
@@ -126,17 +128,28 @@ fn measure(options: &Options) -> Result<()> {
         }
     }
     let (mut all_methods, mut compiled) = (Vec::new(), Vec::new());
-    if wanted(Part::Methods) {
+    if wanted(Part::Methods) && gpu.processor().is_some() {
+        println!("Methods for convolutions: the processor's kernels choose their own\n");
+    } else if wanted(Part::Methods) {
         compiled = methods::compiled(&gpu)?;
         println!("{}", methods::compile_table(&compiled));
         all_methods = methods::rows(&gpu, &reference)?;
         println!("{}", methods::table(&reference, &all_methods));
     }
+    let mut all_beside = Vec::new();
+    if let Some(other) = other.as_ref().filter(|_| wanted(Part::Beside)) {
+        for network in [&reference, &cifar10] {
+            let mut rows = Vec::new();
+            for work in [steps::Work::Sampling, steps::Work::Training] {
+                rows.extend(beside::rows(&gpu, other, network, work, options.step_seconds)?);
+            }
+            println!("{}", beside::table(&gpu, other, network, &rows));
+            all_beside.extend(rows);
+        }
+    }
     let mut pytorch = Vec::new();
     if wanted(Part::Pytorch) {
-        // On a CPU the larger network would take minutes a step.
-        let networks = if gpu.adapter().cpu { vec![&reference] } else { vec![&reference, &cifar10] };
-        for network in networks {
+        for network in pytorch::networks(&gpu, [&reference, &cifar10]) {
             let rows = pytorch::rows(&gpu, network)?;
             if !rows.is_empty() {
                 println!("{}", pytorch::table(network, &rows));
@@ -154,6 +167,7 @@ fn measure(options: &Options) -> Result<()> {
         methods: all_methods,
         compiled,
         chains,
+        beside: all_beside,
         pytorch,
     };
     report::write(&report, &options.json)

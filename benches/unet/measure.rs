@@ -28,6 +28,11 @@ impl Runs {
         Self { median: sorted[sorted.len() / 2], least: sorted[0], most: sorted[sorted.len() - 1], runs }
     }
 
+    /// These by `others`, run by run.
+    pub fn by(&self, others: &Self) -> Self {
+        Self::new(self.runs.iter().zip(&others.runs).map(|(run, other)| run / other).collect())
+    }
+
     /// "median (least to most)".
     pub fn words(&self, digits: usize) -> String {
         format!("{:.digits$} ({:.digits$} to {:.digits$})", self.median, self.least, self.most)
@@ -45,6 +50,27 @@ pub fn seconds(mut work: impl FnMut(u32)) -> Runs {
     time(1);
     let (repetitions, runs) = sizes(time(1));
     Runs::new((0..runs).map(|_| time(repetitions)).collect())
+}
+
+/// Seconds of one repetition of each of `work`, as in [`seconds`], in turns: run by run, as many as the slowest allows.
+pub fn in_turns<const N: usize>(mut work: [&mut dyn FnMut(u32); N]) -> [Runs; N] {
+    fn time(work: &mut dyn FnMut(u32), n: u32) -> f64 {
+        let begin = Instant::now();
+        work(n);
+        begin.elapsed().as_secs_f64() / f64::from(n)
+    }
+    let sizes = work.each_mut().map(|work| {
+        time(*work, 1);
+        sizes(time(*work, 1))
+    });
+    let rounds = sizes.iter().map(|(_, runs)| *runs).min().unwrap_or(FEWEST_RUNS);
+    let mut times = [const { Vec::new() }; N];
+    for _ in 0..rounds {
+        for ((times, work), (repetitions, _)) in times.iter_mut().zip(&mut work).zip(sizes) {
+            times.push(time(*work, repetitions));
+        }
+    }
+    times.map(Runs::new)
 }
 
 /// Repetitions of a run, and runs, of something that takes `seconds`.

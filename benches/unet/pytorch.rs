@@ -17,6 +17,9 @@ use crate::steps::{self, Work};
 
 const CPU_BATCHES: &[&str] = &["1", "4", "16"];
 const GPU_BATCHES: &[&str] = &["1", "16", "128"];
+/// On a CPU, a network of more GFLOP a picture has fewer pictures.
+const LARGE: f64 = 5.0;
+const LARGE_CPU_BATCHES: &[&str] = &["1", "4"];
 
 /// One batch size, in seconds a step.
 #[derive(Serialize)]
@@ -25,12 +28,22 @@ pub struct Row {
     peer: String,
     device: String,
     precision: String,
+    memory_format: String,
     work: Work,
     batch: u32,
     ours: Runs,
     pytorch: Runs,
-    /// ours / PyTorch, run by run.
+    /// PyTorch / ours, run by run.
     ratio: Runs,
+}
+
+/// Those of `networks` that are measured: where shaders compute on a CPU, a large one would take minutes.
+pub fn networks<'a>(
+    gpu: &GpuContext,
+    networks: impl IntoIterator<Item = &'a Network>,
+) -> impl Iterator<Item = &'a Network> {
+    let slow = gpu.adapter().cpu && gpu.processor().is_none();
+    networks.into_iter().filter(move |network| !slow || network.gflop(1) <= LARGE)
 }
 
 /// All measurements; none where PyTorch is missing, which is said.
@@ -61,18 +74,19 @@ pub fn rows(gpu: &GpuContext, network: &Network) -> Result<Vec<Row>> {
             theirs.push(script.run().map_err(broken)?);
         }
         script.say("next").map_err(broken)?;
-        let ratio = times.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect();
+        let (ours, pytorch) = (Runs::new(times), Runs::new(theirs));
         let text = |key: &str| facts[key].as_str().unwrap_or_default().to_owned();
         rows.push(Row {
             network: network.name,
             peer: text("peer"),
             device: text("device"),
             precision: text("precision"),
+            memory_format: text("memory_format"),
             work,
             batch,
-            ours: Runs::new(times),
-            pytorch: Runs::new(theirs),
-            ratio: Runs::new(ratio),
+            ratio: pytorch.by(&ours),
+            ours,
+            pytorch,
         });
     }
     gpu.check()?;
@@ -93,11 +107,18 @@ impl Script {
     fn start(gpu: &GpuContext, network: &Network) -> Result<std::result::Result<Self, String>> {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench/").to_owned() + network.name;
         folder::save(&network.checkpoint, &folder, Precision::F32)?;
-        let (device, batches) = if gpu.adapter().cpu { ("cpu", CPU_BATCHES) } else { ("cuda", GPU_BATCHES) };
+        let (device, batches) = match gpu.adapter().cpu {
+            true if network.gflop(1) > LARGE => ("cpu", LARGE_CPU_BATCHES),
+            true => ("cpu", CPU_BATCHES),
+            false => ("cuda", GPU_BATCHES),
+        };
         let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
         let mut command = Command::new(&python);
         command.args([concat!(env!("CARGO_MANIFEST_DIR"), "/benches/pytorch.py"), &folder, "--turns"]);
         command.args(["--device", device, "--batch"]).args(batches);
+        if let Some(processor) = gpu.processor() {
+            command.args(["--threads", &processor.team().threads().to_string()]);
+        }
         if matches!(gpu.tile(), Tile::Matrices { .. }) {
             command.arg("--bf16");
         }
@@ -159,12 +180,13 @@ pub fn table(network: &Network, rows: &[Row]) -> Table {
             row.ratio.words(2),
         ]
     };
-    let peer = rows
-        .first()
-        .map_or_else(String::new, |row| format!("{} ({}, {})", row.peer, row.device, row.precision));
+    let peer = rows.first().map_or_else(String::new, |row| {
+        let Row { peer, device, precision, memory_format, .. } = row;
+        format!("{peer} ({device}, {precision}, {memory_format})")
+    });
     Table {
         title: format!("Ours beside {peer}, {}, in turns", network.name),
-        head: &["step", "pictures", "ours, s", "PyTorch, s", "ours / PyTorch"],
+        head: &["step", "pictures", "ours, s", "PyTorch, s", "PyTorch, times ours"],
         rows: rows.iter().map(row).collect(),
     }
 }

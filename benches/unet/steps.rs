@@ -140,14 +140,7 @@ pub fn table(network: &Network, work: Work, rows: &[Row], roofs: &Roofs) -> Tabl
     let gflop = work.passes() * network.gflop(1);
     Table {
         title: format!("A step of {}, {}: {gflop:.3} GFLOP a picture", work.name(), network.name),
-        head: &[
-            "pictures",
-            "seconds",
-            "pictures/s",
-            "GFLOP/s",
-            "of the multiply-adds",
-            "of the matrix product",
-        ],
+        head: &["pictures", "seconds", "pictures/s", "GFLOP/s", "of the roof", "of the matrix product"],
         rows: rows.iter().map(row).collect(),
     }
 }

@@ -13,7 +13,7 @@ use crate::steps::Work;
 const BUDGET: Duration = Duration::from_secs(20);
 
 /// `gpu` with the fastest methods for `work` on `batch` pictures. On adapters that compute on the CPU the rule stays, as for the
-/// command.
+/// command; a processor has one way of its own.
 pub fn tuned(gpu: &GpuContext, network: &Network, work: Work, batch: u32) -> Result<GpuContext> {
     if gpu.adapter().cpu {
         return Ok(gpu.clone());

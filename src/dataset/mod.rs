@@ -4,14 +4,14 @@
 //! - [`order`]: which picture training sample s is, and whether it is mirrored; a pure function, so training goes on
 //!   anywhere exactly.
 //! - [`Loader`]: the batch of a step, labels dropped for classifier-free guidance.
-//! - [`Batches`] (native): the same, prepared on a thread of its own while the GPU computes.
-//! - [`files`] (native): MNIST, Fashion-MNIST, CIFAR-10 and folders of pictures, found and read.
+//! - `Batches` (native): the same, prepared on a thread of its own while the GPU computes.
+//! - `files` (with that feature): MNIST, Fashion-MNIST, CIFAR-10 and folders of pictures, found and read.
 //!
 //! Not here: data sets larger than memory, crops and colours as augmentation.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod batches;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "files")]
 pub mod files;
 mod loader;
 pub mod order;

@@ -9,7 +9,7 @@ use super::context::{Device, GpuContext};
 use super::processor::Memory;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Texels (`vec4<f32>`) in a row of a [`Texels`] texture; shaders split a linear index by it.
+/// Texels (`vec4<f32>`) in a row of a [`Texels`](super::Texels) texture; shaders split a linear index by it.
 pub const TEXEL_ROW: u32 = 1024;
 
 /// Slices of a buffer begin at multiples of this many words: WebGPU's `minStorageBufferOffsetAlignment`.
@@ -94,15 +94,6 @@ impl Buffer {
         Self { place: self.place.clone(), offset: self.offset + offset, bytes, bound }
     }
 
-    #[cfg(feature = "gpu")]
-    pub(super) fn binding(&self) -> wgpu::BindingResource<'_> {
-        wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-            buffer: self.raw(),
-            offset: self.offset,
-            size: wgpu::BufferSize::new(self.bound),
-        })
-    }
-
     /// Rows of texels that cover it.
     pub fn texel_rows(&self) -> u32 {
         self.bytes.div_ceil(u64::from(TEXEL_ROW) * 16) as u32
@@ -118,7 +109,7 @@ impl GpuContext {
         let bytes = words.max(4) * 4;
         match &self.inner.device {
             #[cfg(feature = "gpu")]
-            Device::Wgpu { device, .. } => {
+            Device::Wgpu(wgpu) => {
                 let padded = bytes.next_multiple_of(u64::from(TEXEL_ROW) * 16);
                 // Less than a quarter of a row is not worth the padding.
                 let size = if bytes < 4096 { bytes.next_multiple_of(16) } else { padded };
@@ -128,7 +119,7 @@ impl GpuContext {
                     wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
                 let descriptor =
                     wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
-                let place = Place::Wgpu(device.create_buffer(&descriptor));
+                let place = Place::Wgpu(wgpu.device.create_buffer(&descriptor));
                 Ok(Buffer { place, offset: 0, bytes, bound: size })
             }
             #[cfg(feature = "processor")]
@@ -180,7 +171,7 @@ impl GpuContext {
         }
         match &self.inner.device {
             #[cfg(feature = "gpu")]
-            Device::Wgpu { queue, .. } => queue.write_buffer(buffer.raw(), buffer.offset + offset, bytes),
+            Device::Wgpu(wgpu) => wgpu.queue.write_buffer(buffer.raw(), buffer.offset + offset, bytes),
             #[cfg(feature = "processor")]
             Device::Processor(processor) => processor.write(buffer, offset, bytes),
         }

@@ -1,26 +1,26 @@
 //! A device and what belongs to it: limits, the kernel cache, counts of what was made, faults.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
 
 use super::adapter::AdapterSummary;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "gpu")]
+use super::adapters::WgpuDevice;
+#[cfg(feature = "tuning")]
 use super::choice::{Abilities, Methods};
-use super::kernel::KernelKey;
-#[cfg(target_arch = "wasm32")]
+#[cfg(not(feature = "tuning"))]
 use super::methods::rule;
 use super::methods::{ConvShape, Method};
-use super::pipeline::CompiledKernel;
 #[cfg(feature = "processor")]
 use super::processor::Processor;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// How convolutions and matrix products are tiled on this adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tile {
-    /// One output an invocation: the reference for the others. A page has no use for it.
-    #[cfg(not(target_arch = "wasm32"))]
+    /// One output an invocation: the reference for the others.
+    #[cfg(feature = "tuning")]
     Naive,
     /// Tiles of `size` × `size` (32 or 64) in workgroup memory, 4 × 4 a thread: for GPUs.
     Workgroup {
@@ -35,7 +35,7 @@ pub enum Tile {
     Registers,
     /// Mixed precision: convolutions' operands are rounded to f16, and multiplied by the adapter's matrix units with sums in f32.
     /// What they are not for is tiled as by [`Tile::Workgroup`].
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "tuning")]
     Matrices {
         /// Side of the matrices: 8 or 16.
         side: u32,
@@ -43,10 +43,6 @@ pub enum Tile {
         subgroup: u32,
     },
 }
-
-/// What reading the GPU's own clock between commands takes.
-pub(super) const CLOCK: wgpu::Features =
-    wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS);
 
 /// What was made since the context began; none of it may change inside the sampling loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,14 +80,12 @@ pub struct GpuContext {
     pub(super) inner: Arc<Inner>,
 }
 
-/// The kernels that were compiled.
-pub(super) type Kernels = Mutex<Vec<(KernelKey, Arc<CompiledKernel>)>>;
-
 /// What executes plans.
 #[derive(Clone)]
 pub(super) enum Device {
     /// An adapter that wgpu reaches.
-    Wgpu { device: wgpu::Device, queue: wgpu::Queue, kernels: Arc<Kernels>, fault: Arc<Mutex<Option<Error>>> },
+    #[cfg(feature = "gpu")]
+    Wgpu(WgpuDevice),
     /// This computer's processor.
     #[cfg(feature = "processor")]
     Processor(Arc<Processor>),
@@ -101,55 +95,22 @@ pub(super) struct Inner {
     pub(super) device: Device,
     summary: AdapterSummary,
     tile: Tile,
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "tuning")]
     methods: Methods,
     pub(super) counters: Counters,
 }
 
 impl GpuContext {
-    /// Around a device that the caller made.
-    pub fn from_device(adapter: &wgpu::Adapter, device: wgpu::Device, queue: wgpu::Queue) -> Self {
-        Self::with_summary(device, queue, AdapterSummary::of(adapter))
-    }
-
-    pub(super) fn with_summary(device: wgpu::Device, queue: wgpu::Queue, summary: AdapterSummary) -> Self {
-        let fault = Arc::new(Mutex::new(None));
-        let seen = fault.clone();
-        device.on_uncaptured_error(Arc::new(move |error| record_fault(&seen, uncaptured(&error))));
-        let seen = fault.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            // Natively a device that is dropped is lost without a word. In a page others can destroy it.
-            if cfg!(target_arch = "wasm32")
-                || reason != wgpu::DeviceLostReason::Destroyed
-                || !message.is_empty()
-            {
-                record_fault(
-                    &seen,
-                    Error::new(ErrorKind::DeviceLost, format!("the GPU was lost: {message}")),
-                );
-            }
-        });
-        let tile = default_tile(&summary);
-        Self::of(Device::Wgpu { device, queue, kernels: Arc::default(), fault }, summary, tile)
-    }
-
-    /// Around a processor.
-    #[cfg(feature = "processor")]
-    pub fn from_processor(processor: Processor) -> Self {
-        let summary = AdapterSummary::of_processor(&processor);
-        Self::of(Device::Processor(Arc::new(processor)), summary, Tile::Processor)
-    }
-
     #[cfg_attr(
-        target_arch = "wasm32",
+        all(feature = "gpu", target_arch = "wasm32"),
         expect(clippy::arc_with_non_send_sync, reason = "a browser's device stays on its thread")
     )]
-    fn of(device: Device, summary: AdapterSummary, tile: Tile) -> Self {
+    pub(super) fn of(device: Device, summary: AdapterSummary, tile: Tile) -> Self {
         let inner = Inner {
             device,
             summary,
             tile,
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "tuning")]
             methods: Methods::default(),
             counters: Counters::default(),
         };
@@ -159,65 +120,23 @@ impl GpuContext {
     /// The same device with another tiling; kernels and counts start anew.
     #[must_use]
     pub fn with_tile(&self, tile: Tile) -> Self {
-        let mut device = self.inner.device.clone();
-        if let Device::Wgpu { kernels, .. } = &mut device {
-            *kernels = Arc::default();
-        }
-        Self::of(device, self.inner.summary.clone(), tile)
-    }
-
-    /// The processor, if that is the device.
-    #[cfg(feature = "processor")]
-    pub fn processor(&self) -> Option<&Processor> {
-        match &self.inner.device {
-            Device::Processor(processor) => Some(processor),
-            Device::Wgpu { .. } => None,
-        }
-    }
-
-    /// The pipelines, if the device is wgpu's.
-    pub(super) fn kernels(&self) -> Option<&Kernels> {
-        match &self.inner.device {
-            Device::Wgpu { kernels, .. } => Some(kernels),
+        let device = match &self.inner.device {
+            #[cfg(feature = "gpu")]
+            Device::Wgpu(wgpu) => Device::Wgpu(wgpu.anew()),
             #[cfg(feature = "processor")]
-            Device::Processor(_) => None,
-        }
+            Device::Processor(processor) => Device::Processor(processor.clone()),
+        };
+        Self::of(device, self.inner.summary.clone(), tile)
     }
 
     /// The most bytes that one buffer may have.
     pub fn largest_buffer(&self) -> u64 {
         match &self.inner.device {
-            Device::Wgpu { device, .. } => {
-                let limits = device.limits();
-                limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
-            }
+            #[cfg(feature = "gpu")]
+            Device::Wgpu(wgpu) => wgpu.largest_buffer(),
             // Kernels count vectors of four in 32 bits.
             #[cfg(feature = "processor")]
             Device::Processor(_) => 16 << 32,
-        }
-    }
-
-    /// The wgpu device.
-    ///
-    /// # Panics
-    /// If the device is the processor.
-    pub fn device(&self) -> &wgpu::Device {
-        match &self.inner.device {
-            Device::Wgpu { device, .. } => device,
-            #[cfg(feature = "processor")]
-            Device::Processor(_) => panic!("a device of wgpu's"),
-        }
-    }
-
-    /// The wgpu queue.
-    ///
-    /// # Panics
-    /// If the device is the processor.
-    pub fn queue(&self) -> &wgpu::Queue {
-        match &self.inner.device {
-            Device::Wgpu { queue, .. } => queue,
-            #[cfg(feature = "processor")]
-            Device::Processor(_) => panic!("a queue of wgpu's"),
         }
     }
 
@@ -233,7 +152,7 @@ impl GpuContext {
 
     /// The same device and kernels with another choice of methods for convolutions; counts start anew.
     #[must_use]
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "tuning")]
     pub fn with_methods(&self, methods: Methods) -> Self {
         let inner = &self.inner;
         let Self { inner: mut made } = Self::of(inner.device.clone(), inner.summary.clone(), inner.tile);
@@ -242,25 +161,25 @@ impl GpuContext {
     }
 
     /// What methods for convolutions may make use of here, whatever the network.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "tuning")]
     pub fn abilities(&self) -> Abilities {
         Abilities { tile: self.inner.tile, half_weights: self.inner.summary.unpacks_f16 }
     }
 
     /// How a convolution of `shape` is computed here.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "tuning")]
     pub fn method(&self, shape: &ConvShape) -> Method {
         self.inner.methods.of(shape, self.abilities())
     }
 
     /// How a convolution of `shape` is computed here.
-    #[cfg(target_arch = "wasm32")]
+    #[cfg(not(feature = "tuning"))]
     pub fn method(&self, shape: &ConvShape) -> Method {
         Method::new(rule(shape, self.inner.tile), self.inner.tile)
     }
 
     /// How methods for convolutions are chosen here.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "tuning")]
     pub fn methods(&self) -> &Methods {
         &self.inner.methods
     }
@@ -282,7 +201,8 @@ impl GpuContext {
     /// The first asynchronous error (a lost device, exhausted memory), once.
     pub fn take_fault(&self) -> Option<Error> {
         match &self.inner.device {
-            Device::Wgpu { fault, .. } => fault.lock().ok()?.take(),
+            #[cfg(feature = "gpu")]
+            Device::Wgpu(wgpu) => wgpu.take_fault(),
             #[cfg(feature = "processor")]
             Device::Processor(_) => None,
         }
@@ -298,26 +218,11 @@ impl GpuContext {
 
     /// Waits until all submitted work is done (native; a browser's queue runs by itself).
     pub fn wait(&self) {
-        if let Device::Wgpu { device, .. } = &self.inner.device {
-            // A lost device ends the wait early and is reported by `check`.
-            let _ = device.poll(wgpu::PollType::wait_indefinitely());
+        match &self.inner.device {
+            #[cfg(feature = "gpu")]
+            Device::Wgpu(wgpu) => wgpu.wait(None),
+            #[cfg(feature = "processor")]
+            Device::Processor(_) => {}
         }
-    }
-}
-
-fn default_tile(summary: &AdapterSummary) -> Tile {
-    if summary.cpu { Tile::Registers } else { Tile::Workgroup { size: 32 } }
-}
-
-fn uncaptured(error: &wgpu::Error) -> Error {
-    match error {
-        wgpu::Error::OutOfMemory { .. } => Error::new(ErrorKind::OutOfMemory, "the GPU is out of memory"),
-        other => Error::new(ErrorKind::DeviceLost, format!("the GPU refused a command: {other}")),
-    }
-}
-
-fn record_fault(slot: &Mutex<Option<Error>>, error: Error) {
-    if let Ok(mut slot) = slot.lock() {
-        slot.get_or_insert(error);
     }
 }

@@ -42,20 +42,7 @@ impl Encoder {
                 processor.write(to.0, to.1, bytemuck::cast_slice(&copied));
             }
             #[cfg(all(feature = "gpu", feature = "processor"))]
-            (Self::Processor, Device::Wgpu { .. }) => unreachable!("an encoder of the same device"),
-        }
-    }
-
-    /// wgpu's encoder.
-    ///
-    /// # Panics
-    /// If it is the processor's.
-    #[cfg(feature = "gpu")]
-    pub fn raw(&mut self) -> &mut wgpu::CommandEncoder {
-        match self {
-            Self::Wgpu(encoder) => encoder,
-            #[cfg(feature = "processor")]
-            Self::Processor => panic!("an encoder of wgpu's"),
+            (Self::Processor, Device::Wgpu(_)) => unreachable!("an encoder of the same device"),
         }
     }
 }
@@ -65,8 +52,8 @@ impl GpuContext {
     pub fn encoder(&self) -> Encoder {
         match &self.inner.device {
             #[cfg(feature = "gpu")]
-            Device::Wgpu { device, .. } => {
-                Encoder::Wgpu(device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()))
+            Device::Wgpu(wgpu) => {
+                Encoder::Wgpu(wgpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()))
             }
             #[cfg(feature = "processor")]
             Device::Processor(_) => Encoder::Processor,
@@ -88,9 +75,9 @@ impl GpuContext {
         match submission {
             #[cfg(feature = "gpu")]
             Submission::Wgpu(index) => {
-                let wait = wgpu::PollType::Wait { submission_index: Some(index), timeout: None };
-                // A lost device ends the wait early and is reported by `check`.
-                let _ = self.device().poll(wait);
+                if let Some(wgpu) = self.wgpu() {
+                    wgpu.wait(Some(index));
+                }
             }
             #[cfg(feature = "processor")]
             Submission::Done => {}

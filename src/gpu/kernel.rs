@@ -32,8 +32,8 @@ pub struct ParamsLayout {
     pub name: &'static str,
     /// Bytes.
     pub size: usize,
-    /// Name and byte offset of each field; only tests look, so a page has none.
-    #[cfg(not(target_arch = "wasm32"))]
+    /// Name and byte offset of each field: only tests look.
+    #[cfg(feature = "tuning")]
     pub fields: &'static [(&'static str, usize)],
 }
 
@@ -55,7 +55,7 @@ macro_rules! params {
             const LAYOUT: $crate::gpu::ParamsLayout = $crate::gpu::ParamsLayout {
                 name: stringify!($name),
                 size: size_of::<$name>(),
-                #[cfg(not(target_arch = "wasm32"))]
+                #[cfg(feature = "tuning")]
                 fields: &[$((stringify!($field), std::mem::offset_of!($name, $field)),)*],
             };
         }
@@ -119,7 +119,7 @@ impl KernelKey {
     }
 
     /// `shader::entry_point`, or once where they are the same, and the consts that are set.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "tuning")]
     pub fn name(&self) -> String {
         let (shader, entry_point) = (self.shader.name, self.entry_point);
         let name = if shader == entry_point { shader.to_owned() } else { format!("{shader}::{entry_point}") };
@@ -147,16 +147,23 @@ impl PartialEq for KernelKey {
 impl Eq for KernelKey {}
 
 /// The text of a file of `shaders/`, named without its ending.
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "gpu", not(feature = "page")))]
 macro_rules! wgsl {
     ($($path:literal)+) => {
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $($path,)+ ".wgsl"))
     };
 }
 /// The text of a file of `shaders/`, named without its ending; its comments are left out by `build.rs`.
-#[cfg(target_arch = "wasm32")]
+#[cfg(feature = "page")]
 macro_rules! wgsl {
     ($($path:literal)+) => { include_str!(concat!(env!("OUT_DIR"), "/shaders/", $($path,)+ ".wgsl")) };
+}
+/// A build without adapters has no shaders.
+#[cfg(not(feature = "gpu"))]
+macro_rules! wgsl {
+    ($($path:literal)+) => {
+        ""
+    };
 }
 pub(crate) use wgsl;
 
@@ -166,23 +173,23 @@ macro_rules! include_file {
     };
 }
 
-/// The files of `shaders/include`; a page has none of those that only training and evaluation import.
+/// The files of `shaders/include` that a shader of this build may import.
 const INCLUDES: &[(&str, &str)] = &[
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(any(feature = "train", feature = "evaluation"))]
     include_file!("bound"),
     include_file!("chain"),
     include_file!("conv2d"),
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "tuning")]
     include_file!("conv2d_partials"),
     include_file!("conv2d_rows"),
     include_file!("conv2d_sources"),
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "train")]
     include_file!("conv2d_splits"),
     include_file!("conv2d_tile"),
     include_file!("grid"),
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "tuning")]
     include_file!("matrices_16"),
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "tuning")]
     include_file!("matrices_8"),
     include_file!("matmul_tile"),
     include_file!("normal"),
@@ -191,7 +198,7 @@ const INCLUDES: &[(&str, &str)] = &[
     include_file!("silu"),
     include_file!("texel"),
     include_file!("turns"),
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "evaluation")]
     include_file!("variance"),
     include_file!("winograd"),
     include_file!("winograd_input"),
@@ -214,9 +221,9 @@ pub fn assemble(shader: &Shader, consts: &[u32]) -> String {
             .find(|name| !seen.iter().any(|s| s == name))
             .map(str::to_owned);
         let Some(name) = next else { return text };
-        #[cfg(not(target_arch = "wasm32"))]
+        #[cfg(feature = "tuning")]
         let file = with_const_value(shader, consts, &name);
-        #[cfg(target_arch = "wasm32")]
+        #[cfg(not(feature = "tuning"))]
         let file = &name;
         let include = INCLUDES.iter().find(|(n, _)| *n == file);
         let (_, include) = include.unwrap_or_else(|| panic!("{}: no include {name}", shader.name));
@@ -227,7 +234,7 @@ pub fn assemble(shader: &Shader, consts: &[u32]) -> String {
 }
 
 /// `name` with the value of the const that it ends in: `matrices_SIDE` is `matrices_16`. Without values, their first in use.
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 fn with_const_value(shader: &Shader, consts: &[u32], name: &str) -> String {
     let values = shader.consts.iter().zip(0..).map(|((const_name, values), ix)| {
         (const_name, consts.get::<usize>(ix).copied().unwrap_or(values[0]))

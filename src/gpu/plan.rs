@@ -1,16 +1,18 @@
 //! Recorded work: a fixed list of dispatches with their pipelines, bind groups and uniforms made once.
 
 use std::sync::Arc;
+#[cfg(feature = "processor")]
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::buffer::{Buffer, TEXEL_ROW};
+use super::Texels;
+#[cfg(feature = "gpu")]
+use super::adapters::WgpuDispatch;
+use super::buffer::Buffer;
 use super::context::{Device, GpuContext};
 use super::encoder::{Encoder, Submission};
-use super::kernel::{Binding, KernelKey, Params, ParamsLayout};
-use super::pipeline::CompiledKernel;
+use super::kernel::{KernelKey, Params, ParamsLayout};
 #[cfg(feature = "processor")]
 use super::processor::Dispatch;
-use super::texels::Texels;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What is bound to one binding.
@@ -36,17 +38,17 @@ impl<'a> From<&'a Texels> for Arg<'a> {
 
 #[derive(Clone)]
 pub(super) enum Step {
+    #[cfg(feature = "gpu")]
     Dispatch {
         label: Arc<str>,
-        kernel: Arc<CompiledKernel>,
-        bind_group: wgpu::BindGroup,
-        groups: [u32; 3],
+        dispatch: WgpuDispatch,
     },
     #[cfg(feature = "processor")]
     Host {
         label: Arc<str>,
         dispatch: Arc<Dispatch>,
     },
+    #[cfg(feature = "gpu")]
     CopyToTexels {
         from: Buffer,
         to: Texels,
@@ -60,14 +62,16 @@ pub struct Plan {
     pub(super) steps: Vec<Step>,
 }
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 impl Step {
     /// The kernel or command, the layer or buffer, and the bytes that a copy or clearing reads and writes.
     pub(super) fn describe(&self) -> (String, &str, Option<u64>) {
         match self {
-            Step::Dispatch { label, kernel, .. } => (kernel.key.name(), label, None),
+            #[cfg(feature = "gpu")]
+            Step::Dispatch { label, dispatch } => (dispatch.kernel.key.name(), label, None),
             #[cfg(feature = "processor")]
             Step::Host { label, dispatch } => (dispatch.key.name(), label, None),
+            #[cfg(feature = "gpu")]
             Step::CopyToTexels { from, .. } => ("copy_to_texels".to_owned(), "", Some(2 * from.bytes())),
             Step::Clear(buffer) => ("clear".to_owned(), "", Some(buffer.bytes())),
         }
@@ -78,7 +82,7 @@ impl Step {
 pub struct Recorder<'a> {
     /// The device recorded for.
     pub gpu: &'a GpuContext,
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
 }
 
 impl<'a> Recorder<'a> {
@@ -120,30 +124,19 @@ impl<'a> Recorder<'a> {
             let text = format!("{label} needs {groups:?} workgroups, at most 65535 a dimension are allowed");
             return Err(Error::new(ErrorKind::Limits, text));
         }
-        #[cfg(feature = "processor")]
-        if let Device::Processor(_) = &self.gpu.inner.device {
-            let dispatch = Arc::new(Dispatch::new(label, key, params, args));
-            self.steps.push(Step::Host { label: label.into(), dispatch });
-            return Ok(());
-        }
-        let kernel = self.gpu.kernel(key);
-        let uniform = self.gpu.uniform(label, params);
-        let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: uniform.as_entire_binding() }];
-        for ((arg, (name, binding)), ix) in args.iter().zip(key.shader.bindings).zip(1..) {
-            let resource = match (arg, binding) {
-                (Arg::Buffer(buffer), Binding::Read | Binding::ReadWrite) => buffer.binding(),
-                (Arg::Texels(texels), Binding::Texels) => wgpu::BindingResource::TextureView(&texels.view),
-                _ => panic!("{label}: {name} of {} is a {binding:?}", key.shader.name),
-            };
-            entries.push(wgpu::BindGroupEntry { binding: ix, resource });
-        }
-        let bind_group = self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(label),
-            layout: &kernel.layout,
-            entries: &entries,
+        let label: Arc<str> = label.into();
+        self.steps.push(match &self.gpu.inner.device {
+            #[cfg(feature = "gpu")]
+            Device::Wgpu(_) => {
+                let dispatch = WgpuDispatch::new(self.gpu, &label, key, params, args, groups);
+                Step::Dispatch { label, dispatch }
+            }
+            #[cfg(feature = "processor")]
+            Device::Processor(_) => {
+                let dispatch = Arc::new(Dispatch::new(&label, key, params, args));
+                Step::Host { label, dispatch }
+            }
         });
-        self.gpu.inner.counters.bind_groups.fetch_add(1, Relaxed);
-        self.steps.push(Step::Dispatch { label: label.into(), kernel, bind_group, groups });
         Ok(())
     }
 
@@ -161,11 +154,6 @@ impl<'a> Recorder<'a> {
         count: u32,
     ) -> Result<()> {
         self.dispatch(label, key, params, args, grid(count))
-    }
-
-    /// Records a copy of a whole buffer into texels.
-    pub fn copy_to_texels(&mut self, from: &Buffer, to: &Texels) {
-        self.steps.push(Step::CopyToTexels { from: from.clone(), to: to.clone() });
     }
 
     /// Records zeroing a buffer.
@@ -207,54 +195,28 @@ impl Plan {
     /// Labels of the dispatches in order.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().filter_map(|step| match step {
+            #[cfg(feature = "gpu")]
             Step::Dispatch { label, .. } => Some(&**label),
             #[cfg(feature = "processor")]
             Step::Host { label, .. } => Some(&**label),
-            Step::CopyToTexels { .. } | Step::Clear(_) => None,
+            #[cfg(feature = "gpu")]
+            Step::CopyToTexels { .. } => None,
+            Step::Clear(_) => None,
         })
     }
 
     /// Encodes the steps: one compute pass, interrupted by copies where there are any. A processor runs them here and now.
     pub fn encode(&self, gpu: &GpuContext, encoder: &mut Encoder) {
-        match encoder {
-            Encoder::Wgpu(encoder) => self.encode_passes(gpu, encoder),
+        match (encoder, &gpu.inner.device) {
+            #[cfg(feature = "gpu")]
+            (Encoder::Wgpu(encoder), _) => self.encode_passes(gpu, encoder),
             #[cfg(feature = "processor")]
-            Encoder::Processor => {
-                if let Device::Processor(processor) = &gpu.inner.device {
-                    processor.play(&self.steps);
-                }
+            (Encoder::Processor, Device::Processor(processor)) => {
+                gpu.inner.counters.dispatches.fetch_add(self.dispatches() as u64, Relaxed);
+                processor.play(&self.steps);
             }
-        }
-    }
-
-    fn encode_passes(&self, gpu: &GpuContext, encoder: &mut wgpu::CommandEncoder) {
-        let counters = &gpu.inner.counters;
-        let mut steps = self.steps.iter().peekable();
-        while let Some(step) = steps.peek() {
-            match step {
-                Step::CopyToTexels { from, to } => {
-                    copy_to_texels(encoder, from, to);
-                    steps.next();
-                }
-                Step::Clear(buffer) => {
-                    encoder.clear_buffer(buffer.raw(), buffer.offset(), Some(buffer.bytes()));
-                    steps.next();
-                }
-                Step::Dispatch { .. } => {
-                    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                    counters.passes.fetch_add(1, Relaxed);
-                    while let Some(Step::Dispatch { kernel, bind_group, groups, .. }) =
-                        steps.next_if(|step| matches!(step, Step::Dispatch { .. }))
-                    {
-                        pass.set_pipeline(&kernel.pipeline);
-                        pass.set_bind_group(0, bind_group, &[]);
-                        pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
-                        counters.dispatches.fetch_add(1, Relaxed);
-                    }
-                }
-                #[cfg(feature = "processor")]
-                Step::Host { .. } => unreachable!("a plan is played on the device that it was recorded for"),
-            }
+            #[cfg(all(feature = "gpu", feature = "processor"))]
+            (Encoder::Processor, Device::Wgpu(_)) => unreachable!("an encoder of the same device"),
         }
     }
 
@@ -263,31 +225,5 @@ impl Plan {
         let mut encoder = gpu.encoder();
         self.encode(gpu, &mut encoder);
         gpu.submit(encoder)
-    }
-}
-
-/// Whole rows, then what is left of the last one.
-fn copy_to_texels(encoder: &mut wgpu::CommandEncoder, from: &Buffer, to: &Texels) {
-    let row_bytes = u64::from(TEXEL_ROW) * 16;
-    let mut copy = |first_row: u32, [width, height]: [u32; 2]| {
-        let source = wgpu::TexelCopyBufferInfo {
-            buffer: from.raw(),
-            layout: wgpu::TexelCopyBufferLayout {
-                offset: from.offset() + u64::from(first_row) * row_bytes,
-                bytes_per_row: Some(TEXEL_ROW * 16),
-                rows_per_image: None,
-            },
-        };
-        let mut target = to.raw.as_image_copy();
-        target.origin.y = first_row;
-        let size = wgpu::Extent3d { width, height, depth_or_array_layers: 1 };
-        encoder.copy_buffer_to_texture(source, target, size);
-    };
-    let (rows, rest) = ((from.bound / row_bytes) as u32, (from.bound % row_bytes / 16) as u32);
-    if rows > 0 {
-        copy(0, [TEXEL_ROW, rows]);
-    }
-    if rest > 0 {
-        copy(rows, [rest, 1]);
     }
 }

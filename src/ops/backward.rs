@@ -4,7 +4,7 @@
 //! accumulate (`+=`). Its memory is free again once the operation that wrote the tensor has passed it on.
 
 use super::recording::{Recording, TexelScratch};
-use super::{accumulate, attention, class_embedding, conv2d, dropout, group_norm, linear};
+use super::{accumulate, attention, class_embedding_gradient, conv2d, dropout, group_norm, linear_gradient};
 use crate::error::Result;
 use crate::gpu::{Buffer, Tile};
 use crate::graph::{Op, TensorId};
@@ -53,8 +53,12 @@ impl<'r, 'a, 'g> Backward<'r, 'a, 'g> {
     fn record_op(&mut self, op_ix: usize, op: &Op) -> Result<()> {
         match op {
             Op::TimestepEmbedding { .. } => Ok(()),
-            Op::ClassEmbedding { x, table, out } => class_embedding::record_backward(self, *x, *table, *out),
-            Op::Linear { x, silu, layers, out } => linear::record_backward(self, *x, *silu, layers, *out),
+            Op::ClassEmbedding { x, table, out } => {
+                class_embedding_gradient::record_backward(self, *x, *table, *out)
+            }
+            Op::Linear { x, silu, layers, out } => {
+                linear_gradient::record_backward(self, *x, *silu, layers, *out)
+            }
             Op::Conv2d(conv) => conv2d::record_backward(self, conv),
             Op::GroupNorm { x, layer, groups, eps, scale_shift, silu, dropout, out } => {
                 let d_out = self.gradient_of(*out);

@@ -93,7 +93,7 @@ pub(super) enum Operand {
     Buffer(Buffer),
     Texels(Texels),
     /// Weights, in f16.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "tuning")]
     Halves(Buffer),
 }
 
@@ -101,7 +101,7 @@ impl<'a> From<&'a Operand> for Arg<'a> {
     fn from(operand: &'a Operand) -> Self {
         match operand {
             Operand::Buffer(buffer) => buffer.into(),
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "tuning")]
             Operand::Halves(buffer) => buffer.into(),
             Operand::Texels(texels) => texels.into(),
         }
@@ -199,7 +199,7 @@ impl<'a, 'g> Recording<'a, 'g> {
     }
 
     /// Where a block of parameters is as f16, if it can be.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "tuning")]
     pub(super) fn block_halves(&self, block: &Block) -> Result<Option<Buffer>> {
         let halves = self.fixed_values(block)?.and_then(|values| conv2d::halves(&values));
         halves.map(|halves| self.rec.gpu.buffer_with(&block.label, &halves)).transpose()

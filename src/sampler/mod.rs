@@ -39,7 +39,7 @@ fn step_kind(method: Method) -> ReverseStep {
     match method {
         Method::Ddpm => ReverseStep::Ancestral,
         Method::Ddim { pred_noise, .. } => ReverseStep::Ddim(pred_noise),
-        #[cfg(not(target_arch = "wasm32"))]
+        #[cfg(feature = "chains")]
         Method::Langevin { pred_noise, .. } | Method::DdimEncode { pred_noise } => {
             ReverseStep::Ddim(pred_noise)
         }
@@ -120,8 +120,8 @@ impl Sampler {
         let step = step_kind(options.method);
         let mut before_step = Plan::default();
         let mut gradient = None;
-        // No page has a classifier, so its kernel is not in the page's wasm.
-        match classifier.filter(|_| cfg!(not(target_arch = "wasm32"))) {
+        // Without more chains there is no classifier, so its kernel is in no page's wasm.
+        match classifier.filter(|_| cfg!(feature = "chains")) {
             None => p_sample::record(&mut rec, &picture, spec, step, branches.guidance, &buffers)?,
             Some(classifier) => {
                 let gradient = gradient.insert(gpu.buffer("gradient", words)?);

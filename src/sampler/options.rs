@@ -19,8 +19,8 @@ pub enum Method {
         pred_noise: PredNoise,
     },
     /// Annealed Langevin dynamics by the same network, on as many levels as there are steps
-    /// ([`langevin_steps`](schedule::langevin_steps)). Native only: readers of a page would load it and have no use for it.
-    #[cfg(not(target_arch = "wasm32"))]
+    /// ([`langevin_steps`](schedule::langevin_steps)).
+    #[cfg(feature = "chains")]
     Langevin {
         /// Updates on each level.
         updates: u32,
@@ -30,10 +30,10 @@ pub enum Method {
         pred_noise: PredNoise,
     },
     /// The deterministic DDIM backwards, from pictures to the x that lead to them
-    /// ([`ddim_encode_steps`](schedule::ddim_encode_steps)): put them in place with [`Sampler::write_x`]. Native only.
+    /// ([`ddim_encode_steps`](schedule::ddim_encode_steps)): put them in place with [`Sampler::write_x`].
     ///
     /// [`Sampler::write_x`]: super::Sampler::write_x
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "chains")]
     DdimEncode {
         /// Which ε̂ goes with a clipped x̂_0.
         pred_noise: PredNoise,
@@ -47,8 +47,8 @@ impl SamplerOptions {
     /// If there is no such chain.
     pub fn chain(&self, spec: &DiffusionSpec) -> Result<Vec<StepCoefficients>> {
         let steps = self.method.steps(spec, self.steps)?;
-        // A page has no use for more than one.
-        if self.resample == 1 || cfg!(target_arch = "wasm32") {
+        // Without more chains there is no more than one.
+        if self.resample == 1 || !cfg!(feature = "chains") {
             return Ok(steps);
         }
         let learned = spec.variance_type.is_learned();
@@ -60,7 +60,7 @@ impl SamplerOptions {
             Method::Ddpm | Method::Ddim { .. } => {
                 schedule::resampled_steps(spec.num_timesteps, &steps, self.resample)
             }
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "chains")]
             Method::Langevin { .. } | Method::DdimEncode { .. } => {
                 Err(Error::input("resampling: expected DDPM or DDIM, whose steps lead down a level each"))
             }
@@ -77,9 +77,9 @@ impl Method {
         match self {
             Self::Ddpm => schedule::ddpm_steps(spec, count),
             Self::Ddim { eta, .. } => schedule::ddim_steps(spec, count, eta),
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "chains")]
             Self::Langevin { updates, snr, .. } => schedule::langevin_steps(spec, count, updates, snr),
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "chains")]
             Self::DdimEncode { .. } => schedule::ddim_encode_steps(spec, count),
         }
     }

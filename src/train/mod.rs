@@ -5,23 +5,23 @@
 //! rounding, and a run that goes on from a [`TrainState`] is the run that was never stopped, bit for bit.
 
 mod check;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "files")]
 mod config;
 mod initial;
 mod memory;
 mod micro_batch;
 mod preset;
 mod state;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "files", feature = "tuning"))]
 mod state_file;
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "files")]
 pub use config::{DataConfig, OutputConfig, RunConfig};
 pub use initial::initial_weights;
 pub use memory::{BYTES_PER_PARAMETER, MemoryEstimate};
 pub use preset::Preset;
 pub use state::{TENSORS, TrainState};
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "files", feature = "tuning"))]
 pub use state_file::{SavedState, StateOrigin};
 
 use micro_batch::{Buffers, Pass};

@@ -1,20 +1,20 @@
 //! The canvas's pixels: each where its picture is, in both orders of bytes.
 
-use ddpm::gpu::Recorder;
+use ddpm::gpu::{GpuContext, Recorder};
 use ddpm::ops::display::{self, Display};
 
-use super::gpu::{block_on, gpu};
+use super::gpu::{block_on, devices, name};
 use super::reference::random::normals;
 
 /// What the kernel writes for `values` on a canvas of `params`: `[canvas_height, row]` pixels of four bytes.
-fn draw(params: &Display, values: &[f32]) -> Vec<[u8; 4]> {
+fn draw(gpu: &GpuContext, params: &Display, values: &[f32]) -> Vec<[u8; 4]> {
     let pixels = u64::from(params.row * params.canvas_height);
-    let values = gpu().buffer_with("values", values).expect("memory");
-    let out = gpu().buffer("out", pixels).expect("memory");
-    let mut rec = Recorder::new(gpu());
+    let values = gpu.buffer_with("values", values).expect("memory");
+    let out = gpu.buffer("out", pixels).expect("memory");
+    let mut rec = Recorder::new(gpu);
     display::record(&mut rec, params, &values, &out).expect("a plan");
-    rec.finish().submit(gpu());
-    block_on(gpu().read(&out)).expect("pixels")
+    rec.finish().submit(gpu);
+    block_on(gpu.read(&out)).expect("pixels")
 }
 
 /// The same on the host; what lies beyond the canvas's width is 0.
@@ -66,14 +66,17 @@ fn pixels_are_where_their_pictures_are() {
             ..Display::default()
         };
         let values = normals(5, (samples * width * height * 4) as usize, 0.0, 1.0);
-        let (found, want) = (draw(&params, &values), expected(&params, &values));
+        let want = expected(&params, &values);
         let most = |found: &[[u8; 4]]| {
             let bytes = found.iter().flatten().zip(want.iter().flatten());
             bytes.map(|(found, want)| found.abs_diff(*want)).max().expect("pixels")
         };
-        // A value half-way between two bytes may be rounded to either.
-        assert!(most(&found) <= 1, "{params:?}");
-        let swapped: Vec<[u8; 4]> = found.iter().map(|[a, b, c, d]| [*d, *b, *c, *a]).collect();
-        assert!(most(&swapped) > 1, "the comparison cannot fail");
+        for gpu in devices() {
+            let found = draw(gpu, &params, &values);
+            // A value half-way between two bytes may be rounded to either.
+            assert!(most(&found) <= 1, "{}, {params:?}", name(gpu));
+            let swapped: Vec<[u8; 4]> = found.iter().map(|[a, b, c, d]| [*d, *b, *c, *a]).collect();
+            assert!(most(&swapped) > 1, "the comparison cannot fail");
+        }
     }
 }

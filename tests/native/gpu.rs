@@ -62,7 +62,30 @@ pub fn cpu() -> &'static GpuContext {
     })
 }
 
-/// Both.
+/// The processor with so many threads, apart from all others.
+pub fn processor(threads: usize) -> GpuContext {
+    GpuContext::from_processor(Processor::from_environment(Some(threads)).expect("threads"))
+}
+
+/// The processor with each vector unit that it has, the widest last.
+pub fn levels() -> impl Iterator<Item = (Level, GpuContext)> {
+    Level::all().into_iter().map(|level| {
+        let processor = Processor::new(Some(2), Some(level.name())).expect("a vector unit that is there");
+        (level, GpuContext::from_processor(processor))
+    })
+}
+
+/// `usually`, or `soak` under `DDPM_SOAK=1`: how often is repeated what only many repetitions are certain to find.
+pub fn repetitions(usually: u32, soak: u32) -> u32 {
+    if std::env::var("DDPM_SOAK").is_ok_and(|value| value == "1") { soak } else { usually }
+}
+
+/// A device's name, for what is said of a comparison.
+pub fn name(gpu: &GpuContext) -> &str {
+    &gpu.adapter().name
+}
+
+/// The adapter for the shaders, and the processor.
 pub fn devices() -> [&'static GpuContext; 2] {
     [gpu(), cpu()]
 }

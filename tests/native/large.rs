@@ -6,7 +6,7 @@ use ddpm::ops::tuning::{Measured, Timing, choose, chosen_methods, transformed_bu
 use ddpm::ops::{self, Network};
 use ddpm::spec::{BlockKind, DownsamplePadding, TimeConditioning, UNetSpec};
 
-use super::gpu::{block_on, gpu};
+use super::gpu::{block_on, cpu, gpu};
 use super::reference::random::RandomParameters;
 
 fn spec() -> UNetSpec {
@@ -57,6 +57,19 @@ fn ddpm_cifar10_32_steps_within_default_limits_and_memory() {
             assert!(output.iter().all(|v| v.is_finite()) && output.iter().any(|&v| v != 0.0));
         }
     }
+}
+
+#[test]
+fn ddpm_cifar10_32_steps_on_the_processor_within_two_and_a_half_times_its_weights() {
+    let graph = unet::describe(&spec(), [32, 32]).expect("a graph");
+    let weight_bytes = graph.num_parameters() * 4;
+    let cpu = cpu().with_tile(cpu().tile());
+    let network = Network::new(&cpu, &graph, &RandomParameters::new(&graph, 9), 1).expect("a network");
+    let bytes = cpu.counts().allocated_bytes;
+    println!("{bytes} bytes, {:.2} times the weights", bytes as f64 / weight_bytes as f64);
+    assert!(bytes * 2 <= weight_bytes * 5, "{bytes} bytes for {weight_bytes} of weights");
+    let output = block_on(network.predict(&cpu, &[0.25; 3 * 32 * 32], &[500], None)).expect("a step");
+    assert!(output.iter().all(|v| v.is_finite()) && output.iter().any(|&v| v != 0.0));
 }
 
 #[test]

@@ -26,9 +26,10 @@ const LAYERS: [(&str, u32); 19] = [
 ];
 
 /// A crate, and the modules that may name it.
-const RESERVED: [(&str, &[&str]); 4] = [
+const RESERVED: [(&str, &[&str]); 5] = [
     ("wasm_bindgen", &["js", "checkpoint", "web"]),
     ("wasm_bindgen_futures", &["web"]),
+    ("wgpu", &["gpu", "web", "bin"]),
     ("clap", &["bin"]),
     ("indicatif", &["bin"]),
 ];

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use ddpm::gpu::{Binding, ParamsLayout, Shader, assemble};
+use ddpm::gpu::{Binding, KernelKey, ParamsLayout, Shader, assemble};
 use ddpm::ops::chain::{Chain, StepCoefficients};
 use ddpm::ops::training_loss::LossCoefficients;
 use ddpm::ops::{NATIVE_SHADERS, SHADERS};
@@ -283,6 +283,42 @@ fn wrong_beliefs_are_seen() {
     }
     for what in ["enable f16; fn f(x: f16) {}", "fn f(x: f32) -> f32 { return subgroupAdd(x); }"] {
         assert!(validated("a feature", what).is_err(), "{what}");
+    }
+}
+
+/// Shaders that are another's variants for GPUs: the processor computes what they do by the other's function.
+const VARIANTS: [&str; 16] = [
+    "conv2d_half",
+    "conv2d_matrices",
+    "conv2d_naive",
+    "conv2d_split",
+    "conv2d_sum",
+    "conv2d_texel",
+    "conv2d_weight_gradient_matrices",
+    "conv2d_weight_gradient_naive",
+    "conv2d_weight_gradient_texel",
+    "matmul_texel",
+    "winograd_input",
+    "winograd_input_texel",
+    "winograd_output",
+    "winograd_output_texel",
+    "winograd_product",
+    "winograd_weights",
+];
+
+#[test]
+fn every_entry_point_has_a_host_function_but_for_variants() {
+    let known: BTreeSet<&str> = SHADERS.iter().chain(NATIVE_SHADERS).map(|shader| shader.name).collect();
+    for variant in VARIANTS {
+        assert!(known.contains(variant), "{variant} is no shader");
+    }
+    for shader in SHADERS.iter().chain(NATIVE_SHADERS) {
+        let wanted = if VARIANTS.contains(&shader.name) { 0 } else { shader.entry_points.len() };
+        assert_eq!(shader.host.len(), wanted, "{}: host functions", shader.name);
+        for entry_point in shader.entry_points {
+            let found = KernelKey::new(shader, entry_point).host().is_some();
+            assert_eq!(found, wanted > 0, "{}::{entry_point}", shader.name);
+        }
     }
 }
 

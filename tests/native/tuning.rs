@@ -7,7 +7,7 @@ use ddpm::graph::unet;
 use ddpm::ops::tuning::{Measured, Timing, choose, chosen_methods, measure, tune};
 use ddpm::train::Preset;
 
-use super::gpu::gpu;
+use super::gpu::{cpu, gpu};
 
 const SHAPE: ConvShape = ConvShape {
     samples: 2,
@@ -211,4 +211,18 @@ fn the_fastest_that_was_measured_is_chosen_and_only_once() {
     let tuned = gpu.with_methods(Methods::Chosen(all.clone().into()));
     let chosen = chosen_methods(&tuned, &graph, 1);
     assert!(all.iter().all(|pair| chosen.contains(pair)), "{chosen:?}");
+}
+
+#[test]
+fn the_processor_has_one_way_for_each_convolution() {
+    let (cpu, graph) = (cpu(), graph());
+    let way = Method::new(Algorithm::Direct, Tile::Processor);
+    for shape in [SHAPE, ConvShape { kernel: 1, ..SHAPE }, ConvShape { upsample: 2, ..SHAPE }] {
+        assert_eq!(shape.methods(cpu.abilities()), [way], "{shape:?}");
+        for methods in [Methods::Rule, Methods::Fixed(Algorithm::Winograd)] {
+            assert_eq!(cpu.with_methods(methods).method(&shape), way, "{shape:?}");
+        }
+    }
+    let measured = tune(cpu, cpu.abilities(), &graph, 1, &[], Duration::from_secs(60)).expect("nothing");
+    assert_eq!(measured, [], "nothing to choose between");
 }

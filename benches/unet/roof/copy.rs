@@ -1,9 +1,9 @@
-//! Copies through memory: `copy.wgsl`, and the command.
+//! Copies through memory: `copy.wgsl` or its twin for processors, and the command.
 
 use ddpm::error::Result;
 use ddpm::gpu::{Binding, GpuContext, KernelKey, Params, ParamsLayout, Recorder, Shader};
 
-use super::{Roof, faster, speed};
+use super::{Roof, faster, host, speed};
 use crate::measure::{Runs, seconds};
 
 /// More than any cache holds, and within the default limit of a binding.
@@ -33,7 +33,7 @@ static COPY: Shader = Shader {
     bindings: &[("x", Binding::Read), ("out", Binding::ReadWrite)],
     entry_points: &["copy"],
     consts: &[],
-    host: &[],
+    host: &[host::copy],
 };
 
 /// GB/s, read and written.

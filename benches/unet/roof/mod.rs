@@ -1,7 +1,8 @@
-//! What this adapter can do at best: arithmetic in registers, a matrix product of our own, copies.
+//! What this device can do at best: arithmetic in registers, a matrix product of our own, copies.
 
 mod copy;
 mod fma;
+mod host;
 mod matmul;
 
 use ddpm::error::Result;
@@ -39,7 +40,7 @@ impl Roofs {
             vec![what.to_owned(), format!("{} {unit}", roof.speed.words(1)), roof.how.clone()]
         };
         Table {
-            title: "Roofs of this adapter".to_owned(),
+            title: "Roofs of this device".to_owned(),
             head: &["roof", "median (least to most)", "how"],
             rows: vec![
                 row("multiply-adds in registers", &self.fma, "GFLOP/s"),

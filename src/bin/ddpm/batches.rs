@@ -15,7 +15,7 @@ use crate::work::advise;
 const CPU_BATCH: u32 = 16;
 const GPU_BATCH: u32 = 64;
 
-/// GPU memory for the frames of one batch at most, in bytes.
+/// Memory for the frames of one batch at most, in bytes.
 const FRAME_BYTES: u64 = 1 << 30;
 
 /// What is to be sampled.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ddpm::checkpoint::Checkpoint;
 use ddpm::error::{Error, ErrorKind, Result};
-use ddpm::gpu::{AdapterSummary, GpuContext, Tile};
+use ddpm::gpu::{AdapterSummary, GpuContext, Level, Offers, Team, Tile};
 use ddpm::graph::unet;
 use ddpm::ops::Network;
 
@@ -42,7 +42,11 @@ fn line(text: &mut String, key: &str, value: &str) {
 /// A table of the adapters, or of those whose name contains what `device` asks for.
 fn adapters(device: &Device) -> Result<String> {
     let wanted = device.adapter.as_deref();
+    let processor = GpuContext::from_processor(device.processor()?);
     let mut found = pollster::block_on(GpuContext::adapters());
+    // With the threads that are asked for.
+    found.retain(|adapter| adapter.offers.is_some());
+    found.push(processor.adapter().clone());
     let names: Vec<String> = found.iter().map(|adapter| adapter.name.clone()).collect();
     let mut text = format!("ddpm {}\n\nadapters\n", env!("CARGO_PKG_VERSION"));
     if let Some(wanted) = wanted {
@@ -52,25 +56,32 @@ fn adapters(device: &Device) -> Result<String> {
             return Err(Error::new(ErrorKind::NoAdapter, message));
         }
     }
-    if found.is_empty() {
-        text += "  none: install a Vulkan driver (mesa-vulkan-drivers has one for the CPU)\n";
-        return Ok(text);
-    }
     let chosen = pollster::block_on(GpuContext::request(wanted)).ok();
     for adapter in &found {
         let is_chosen = chosen.as_ref().is_some_and(|gpu| {
             gpu.adapter().name == adapter.name && gpu.adapter().backend == adapter.backend
         });
         let _ = writeln!(text, "  {}{}", adapter.name, if is_chosen { " (chosen)" } else { "" });
-        describe_adapter(&mut text, adapter);
+        match &adapter.offers {
+            Some(offers) => describe_adapter(&mut text, adapter, offers),
+            None => describe_processor(&mut text, adapter),
+        }
     }
     Ok(text)
 }
 
-fn describe_adapter(text: &mut String, adapter: &AdapterSummary) {
+fn describe_processor(text: &mut String, adapter: &AdapterSummary) {
+    line(text, "backend", &format!("{}; {}", adapter.backend, adapter.driver));
+    let units: Vec<String> =
+        Level::all().iter().map(|level| format!("{} ({} of f32)", level.name(), level.lanes())).collect();
+    line(text, "vectors", &format!("{}; DDPM_SIMD=NAME takes another than the last", units.join(", ")));
+    line(text, "cores", &format!("{}; --threads N takes another number", Team::cores()));
+}
+
+fn describe_adapter(text: &mut String, adapter: &AdapterSummary, offers: &Offers) {
     let cpu = if adapter.cpu { ", on the CPU" } else { "" };
     line(text, "backend", &format!("{}{cpu}; {}", adapter.backend, adapter.driver));
-    let limits = &adapter.limits;
+    let limits = &offers.limits;
     line(
         text,
         "limits",
@@ -92,17 +103,17 @@ fn describe_adapter(text: &mut String, adapter: &AdapterSummary) {
     ];
     let offered: Vec<&str> = offered
         .into_iter()
-        .filter(|(feature, _)| adapter.features.contains(*feature))
+        .filter(|(feature, _)| offers.features.contains(*feature))
         .map(|(_, name)| name)
         .collect();
     let none = "none of timestamps, f16 and subgroups".to_owned();
     line(text, "features", &if offered.is_empty() { none } else { offered.join(", ") });
-    if adapter.features.contains(wgpu::Features::SUBGROUP) {
-        let [least, most] = adapter.subgroup_sizes;
+    if offers.features.contains(wgpu::Features::SUBGROUP) {
+        let [least, most] = offers.subgroup_sizes;
         let size = if least == most { least.to_string() } else { format!("{least} to {most}") };
         line(text, "subgroups", &format!("of {size} invocations"));
     }
-    line(text, "matrices", &matrices(adapter));
+    line(text, "matrices", &matrices(offers));
     let tile = match pollster::block_on(GpuContext::request(Some(&adapter.name))) {
         Ok(gpu) => tile(gpu.tile()),
         Err(error) => error.to_string(),
@@ -111,9 +122,9 @@ fn describe_adapter(text: &mut String, adapter: &AdapterSummary) {
 }
 
 /// The cooperative matrices that the adapter offers.
-fn matrices(adapter: &AdapterSummary) -> String {
+fn matrices(offers: &Offers) -> String {
     let named = |scalar: wgpu::CooperativeScalarType| format!("{scalar:?}").to_lowercase();
-    let offered = adapter.cooperative_matrices.iter().map(|matrix| {
+    let offered = offers.cooperative_matrices.iter().map(|matrix| {
         let wgpu::CooperativeMatrixProperties { m_size, n_size, k_size, ab_type, cr_type, .. } = matrix;
         format!("{m_size} x {n_size} x {k_size} of {}, sums in {}", named(*ab_type), named(*cr_type))
     });
@@ -189,7 +200,7 @@ fn describe_model(path: &Path, checkpoint: &Checkpoint, device: &Device) -> Resu
     let stored = stored(checkpoint);
     line(&mut text, "weights", &stored);
     let memory = memory(&graph, checkpoint, device);
-    line(&mut text, "GPU memory", &memory.unwrap_or_else(|error| format!("not measured: {error}")));
+    line(&mut text, "memory", &memory.unwrap_or_else(|error| format!("not measured: {error}")));
     Ok(text)
 }
 

@@ -52,7 +52,8 @@ use device::Device;
         Each verb's --help has an example of its own.\n\n\
         Environment:\n  \
         DDPM_TUNING=on|off|auto  Measure which kernels are the fastest, once an adapter, and keep it in the user's \
-        cache; auto does on GPUs"
+        cache; auto does on GPUs\n  \
+        DDPM_SIMD=NAME           Use this vector unit of the processor rather than its widest; ddpm info lists them"
 )]
 struct Cli {
     #[command(subcommand)]

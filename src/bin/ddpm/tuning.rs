@@ -68,7 +68,8 @@ fn with_methods(
             return Err(Error::input(format!("{VARIABLE}: expected on, off or auto, found {found}")));
         }
     };
-    if !is_on {
+    // The processor has one way for each convolution.
+    if !is_on || gpu.processor().is_some() {
         return Ok(gpu.clone());
     }
     let graph = unet::describe(network, network.sample_size)?;

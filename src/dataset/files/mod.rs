@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 pub use decode::decode;
+#[cfg(feature = "onnx")]
 pub(crate) use resample::resampled;
 pub use set::PictureSet;
 pub use single::PictureFile;

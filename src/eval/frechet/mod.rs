@@ -1,62 +1,28 @@
 //! The Fréchet distance between two sets of pictures by their features ([arXiv 1706.08500]): FID, where the features are
 //! those of the usual Inception network.
 //!
-//! [`FeatureNetwork`] computes features, [`Moments`] collects them, and [`distance`] compares the Gaussians that they are
+//! `FeatureNetwork` (with the feature `onnx`) computes features, [`Moments`] collects them, and [`distance`] compares the Gaussians that they are
 //! taken for.
 //!
 //! [arXiv 1706.08500]: https://arxiv.org/abs/1706.08500
 
+#[cfg(feature = "onnx")]
 mod features;
+#[cfg(feature = "onnx")]
+mod measure;
+#[cfg(feature = "onnx")]
 mod model_file;
 mod moments;
 
+#[cfg(feature = "onnx")]
 pub use features::{FeatureNetwork, ValueRange};
+#[cfg(feature = "onnx")]
+pub use measure::measure;
 pub use moments::{Gaussian, Moments};
 
 use nalgebra::{DMatrix, SymmetricEigen};
 
-use crate::dataset::files::PictureSet;
 use crate::error::{Error, Result};
-
-/// The moments of the features of the first `count` pictures of `set`. `progress` hears how many are done.
-///
-/// # Errors
-/// If a picture cannot be read, or the network cannot take the pictures.
-///
-/// # Panics
-/// If the set has fewer.
-pub fn measure(
-    network: &FeatureNetwork,
-    set: &PictureSet,
-    count: u64,
-    progress: &mut dyn FnMut(u64),
-) -> Result<Moments> {
-    let mut moments: Option<Moments> = None;
-    let mut batch = Vec::new();
-    let (mut in_batch, mut done) = (0, 0);
-    set.each(count, &mut |picture| {
-        batch.extend_from_slice(picture);
-        in_batch += 1;
-        if in_batch == network.batch() || done + in_batch as u64 == count {
-            let features = network.features(&batch, set.size())?;
-            let dimension = features.len() / in_batch;
-            let moments = moments.get_or_insert_with(|| Moments::new(dimension));
-            if dimension != moments.dimension() {
-                return Err(Error::input(format!(
-                    "features: expected {} of each picture, as of the first, found {dimension}",
-                    moments.dimension()
-                )));
-            }
-            moments.push(&features);
-            done += in_batch as u64;
-            progress(done);
-            batch.clear();
-            in_batch = 0;
-        }
-        Ok(())
-    })?;
-    moments.ok_or_else(|| Error::input(format!("{}: expected 1 picture at least, found 0", set.name())))
-}
 
 /// |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½), eq. 6 of arXiv 1706.08500.
 ///

@@ -19,11 +19,11 @@ impl Dispatch {
     /// If the kernel has no host function, something else than buffers is bound, or what it writes overlaps with what else is
     /// bound.
     pub(in crate::gpu) fn new(label: &str, key: KernelKey, params: &[u8], args: &[Arg<'_>]) -> Self {
-        let kernel = key.host().unwrap_or_else(|| panic!("{label}: {} has no host function", key.name()));
+        let kernel =
+            key.host().unwrap_or_else(|| panic!("{label}: {} has no host function", key.shader.name));
         let buffers = args.iter().map(|arg| match arg {
             Arg::Buffer(buffer) => (*buffer).clone(),
-            #[cfg(feature = "gpu")]
-            Arg::Texels(_) => panic!("{label}: {} reads texels", key.name()),
+            Arg::Texels(_) => panic!("{label}: {} reads texels", key.shader.name),
         });
         let args: Box<[Buffer]> = buffers.collect();
         let bindings = key.shader.bindings;
@@ -37,7 +37,7 @@ impl Dispatch {
                 assert!(
                     apart || !std::ptr::eq(memory(buffer), memory(other)),
                     "{label}: {} writes {} and has it bound twice",
-                    key.name(),
+                    key.shader.name,
                     bindings[ix].0
                 );
             }

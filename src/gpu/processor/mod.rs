@@ -9,6 +9,9 @@ mod disjoint;
 mod dispatch;
 mod level;
 mod memory;
+#[cfg(not(feature = "gpu"))]
+mod request;
+mod summary;
 mod team;
 
 pub use call::{Call, HostKernel};

@@ -5,7 +5,7 @@
 //! - d_weight: a product over all output pixels, split where too few workgroups would run.
 //! - d_bias and the added embedding's gradient: sums of d_out over pixels. The residual's is d_out itself.
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 use super::{CONV2D_WEIGHT_GRADIENT_MATRICES, matrices};
 use super::{Conv2d, Convolution, blocks, texel_tile_quads, weight_quads, winograd};
 use crate::error::Result;
@@ -150,13 +150,13 @@ pub(in crate::ops) fn record_backward(b: &mut Backward<'_, '_, '_>, op: &graph::
 }
 
 /// The tiling of a weights' gradient between so many quads of channels, those of all sources and those of the output.
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 fn weights_tile(tile: Tile, quads: [u32; 2]) -> Tile {
     tile.for_quads(quads)
 }
 
-/// The tiling of every weights' gradient: a page has no matrix units.
-#[cfg(target_arch = "wasm32")]
+/// The tiling of every weights' gradient: without them there are no matrix units.
+#[cfg(not(feature = "tuning"))]
 fn weights_tile(tile: Tile, _: [u32; 2]) -> Tile {
     tile
 }
@@ -168,7 +168,7 @@ const PROCESSOR_WORDS: u32 = 1 << 18;
 /// By what a gradient is multiplied before it is rounded to f16, where it is.
 fn operand_scale(b: &Backward<'_, '_, '_>) -> f32 {
     match b.r.rec.gpu.tile() {
-        #[cfg(not(target_arch = "wasm32"))]
+        #[cfg(feature = "tuning")]
         Tile::Matrices { .. } => matrices::gradient_scale(b.r.graph, b.r.batch),
         _ => 1.0,
     }
@@ -189,7 +189,7 @@ fn weight_sizes(
     let weight_quads = weight_quads(tile, out.quads());
     // Workgroups without a split, and as many as keep the adapter busy.
     let (workgroups, wanted) = match tile {
-        #[cfg(not(target_arch = "wasm32"))]
+        #[cfg(feature = "tuning")]
         Tile::Naive => (1, 1),
         // As many as threads might share, unless adding them up would take longer.
         #[cfg(feature = "processor")]
@@ -202,7 +202,7 @@ fn weight_sizes(
         Tile::Registers => {
             ((taps * k_quads).div_ceil(16) * weight_quads.div_ceil(texel_tile_quads(out.quads())), 32)
         }
-        #[cfg(not(target_arch = "wasm32"))]
+        #[cfg(feature = "tuning")]
         Tile::Matrices { side, .. } => (k_quads.div_ceil(side) * weight_quads.div_ceil(side) * taps, 256),
     };
     Conv2dWeightGradient {
@@ -260,14 +260,14 @@ fn record_weights(
             let groups = [tiles(params.x_quads), tiles(params.weight_quads), taps * params.splits];
             b.r.rec.dispatch(label, key, &params, &args, groups)
         }
-        #[cfg(not(target_arch = "wasm32"))]
+        #[cfg(feature = "tuning")]
         Tile::Matrices { side, subgroup } => {
             let key = matrices::kernel(&CONV2D_WEIGHT_GRADIENT_MATRICES, side, subgroup);
             let groups =
                 [params.x_quads.div_ceil(side), params.weight_quads.div_ceil(side), taps * params.splits];
             b.r.rec.dispatch(label, key, &params, &args, groups)
         }
-        #[cfg(not(target_arch = "wasm32"))]
+        #[cfg(feature = "tuning")]
         Tile::Naive => {
             let shader = &CONV2D_WEIGHT_GRADIENT_NAIVE;
             let key = KernelKey::new(shader, shader.entry_points[0]);

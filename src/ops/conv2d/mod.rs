@@ -4,39 +4,44 @@
 //! Its backward is `gradient.rs`: the input's gradient is a convolution again, with the weights turned round; the weights'
 //! gradient has kernels of its own.
 
+#[cfg(feature = "train")]
 mod gradient;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 mod half;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 mod matrices;
 #[cfg(feature = "processor")]
 mod processor;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 mod split;
 mod winograd;
 
+#[cfg(feature = "train")]
 pub(super) use gradient::record_backward;
+#[cfg(feature = "train")]
 pub use gradient::{
     CONV2D_WEIGHT_GRADIENT, CONV2D_WEIGHT_GRADIENT_NAIVE, CONV2D_WEIGHT_GRADIENT_TEXEL, TRANSPOSE_WEIGHTS,
 };
-#[cfg(feature = "processor")]
+#[cfg(all(feature = "processor", feature = "train"))]
 pub(crate) use gradient::{Conv2dWeightGradient, TransposeWeights};
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 pub use half::CONV2D_HALF;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 pub(super) use half::halves;
-#[cfg(not(target_arch = "wasm32"))]
-pub use matrices::{CONV2D_MATRICES, CONV2D_WEIGHT_GRADIENT_MATRICES};
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
+pub use matrices::CONV2D_MATRICES;
+#[cfg(all(feature = "tuning", feature = "train"))]
+pub use matrices::CONV2D_WEIGHT_GRADIENT_MATRICES;
+#[cfg(feature = "tuning")]
 pub use split::{CONV2D_SPLIT, CONV2D_SUM};
 #[cfg(feature = "processor")]
 pub(crate) use winograd::G as WINOGRAD_G;
 pub(crate) use winograd::scratch_words;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 pub use winograd::{WINOGRAD_INPUT, WINOGRAD_OUTPUT, WINOGRAD_PRODUCT};
 pub use winograd::{WINOGRAD_INPUT_TEXEL, WINOGRAD_OUTPUT_TEXEL, WINOGRAD_WEIGHTS};
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 pub(crate) use winograd::{forward_shapes, shapes, transformed_bytes};
 
 use super::block::Block;
@@ -215,14 +220,14 @@ fn kernel(tile: Tile, out_quads: u32) -> KernelKey {
     match tile {
         #[cfg(feature = "processor")]
         Tile::Processor => KernelKey { shader: &CONV2D, entry_point: "conv2d", consts: [0; 2] },
-        #[cfg(not(target_arch = "wasm32"))]
+        #[cfg(feature = "tuning")]
         Tile::Naive => KernelKey::new(&CONV2D_NAIVE, "conv2d_naive"),
         Tile::Workgroup { size } => KernelKey { shader: &CONV2D, entry_point: "conv2d", consts: [size, 0] },
         Tile::Registers => {
             let consts = [texel_tile_quads(out_quads), 0];
             KernelKey { shader: &CONV2D_TEXEL, entry_point: "conv2d_texel", consts }
         }
-        #[cfg(not(target_arch = "wasm32"))]
+        #[cfg(feature = "tuning")]
         Tile::Matrices { side, subgroup } => matrices::kernel(&CONV2D_MATRICES, side, subgroup),
     }
 }
@@ -276,7 +281,7 @@ fn layer_weights(r: &mut Recording<'_, '_>, block: &Block, sizes: &mut Conv2d) -
     if winograd::is_chosen(r.rec.gpu, sizes) {
         return winograd::layer_weights(r, block, sizes);
     }
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "tuning")]
     if half::is_chosen(r.rec.gpu, sizes)
         && let Some(weights) = r.block_halves(block)?
     {
@@ -338,11 +343,11 @@ impl Convolution<'_> {
         let tile = r.rec.gpu.method(&self.sizes.shape()).tile;
         let (key, sizes) = (kernel(tile, self.sizes.out_quads), &self.sizes);
         match tile {
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "tuning")]
             Tile::Workgroup { size } if matches!(self.weights, Operand::Halves(_)) => {
                 half::record(self, r, size)
             }
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "tuning")]
             Tile::Workgroup { size } if split::is_chosen(r.rec.gpu, sizes) => {
                 split::record(self, r, split::kernel(size), size)
             }
@@ -350,12 +355,12 @@ impl Convolution<'_> {
             #[cfg(feature = "processor")]
             Tile::Processor => self.record_buffers(r, key, sizes, &self.out, [1; 3]),
             Tile::Registers => self.record_from_texels(r, key),
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "tuning")]
             Tile::Matrices { side, .. } => {
                 let groups = [sizes.rows.div_ceil(8 * side), sizes.out_quads.div_ceil(side), 1];
                 self.record_buffers(r, key, sizes, &self.out, groups)
             }
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "tuning")]
             Tile::Naive => {
                 self.record_buffers(r, key, sizes, &self.out, crate::gpu::grid(sizes.rows * sizes.out_quads))
             }

@@ -4,10 +4,10 @@
 
 use super::{Conv2d, Convolution, dispatch, kernel, texel_groups, weight_quads};
 use crate::error::Result;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 use crate::gpu::ConvShape;
 use crate::gpu::{
-    Algorithm, Binding, Buffer, GpuContext, KernelKey, Params, Recorder, Shader, TEXEL_ROW, Tile, grid, wgsl,
+    Algorithm, Binding, Buffer, GpuContext, KernelKey, Params, Recorder, Shader, Tile, grid, wgsl,
 };
 use crate::graph::{self, Graph, Op};
 use crate::ops::block::Block;
@@ -37,7 +37,7 @@ const fn shader(
 }
 
 /// `shaders/winograd_input.wgsl`.
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 pub static WINOGRAD_INPUT: Shader = shader(
     "winograd_input",
     wgsl!("winograd_input"),
@@ -62,7 +62,7 @@ pub static WINOGRAD_WEIGHTS: Shader = shader(
 );
 
 /// `shaders/winograd_product.wgsl`; of texels, `conv2d_texel` computes the products.
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 pub static WINOGRAD_PRODUCT: Shader = Shader {
     consts: &[("TILE", &[32, 64])],
     ..shader(
@@ -74,7 +74,7 @@ pub static WINOGRAD_PRODUCT: Shader = Shader {
 };
 
 /// `shaders/winograd_output.wgsl`.
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 pub static WINOGRAD_OUTPUT: Shader = shader(
     "winograd_output",
     wgsl!("winograd_output"),
@@ -102,11 +102,11 @@ pub static WINOGRAD_OUTPUT_TEXEL: Shader = shader(
     &["winograd_output"],
 );
 
-/// The kernels of the input and of the output under `tile`. A page has those of CPU adapters only, since the rule chooses this
-/// algorithm nowhere else.
+/// The kernels of the input and of the output under `tile`. Without `tuning` there are those of CPU adapters only,
+/// since the rule chooses this algorithm nowhere else.
 pub(super) fn kernels(tile: Tile) -> [KernelKey; 2] {
     let (input, output) = match tile {
-        #[cfg(not(target_arch = "wasm32"))]
+        #[cfg(feature = "tuning")]
         Tile::Naive | Tile::Workgroup { .. } | Tile::Matrices { .. } => (&WINOGRAD_INPUT, &WINOGRAD_OUTPUT),
         _ => (&WINOGRAD_INPUT_TEXEL, &WINOGRAD_OUTPUT_TEXEL),
     };
@@ -127,13 +127,13 @@ fn convolutions(graph: &Graph, samples: u32) -> impl Iterator<Item = (&graph::Co
 }
 
 /// The convolutions of `graph` for `samples` samples, one for each operation.
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 pub(crate) fn forward_shapes(graph: &Graph, samples: u32) -> Vec<ConvShape> {
     convolutions(graph, samples).map(|(_, sizes)| sizes.shape()).collect()
 }
 
 /// The convolutions of `graph` for `samples` samples and their gradients, without repetition.
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 pub(crate) fn shapes(graph: &Graph, samples: u32) -> Vec<ConvShape> {
     let mut found = Vec::new();
     let mut add = |shape: ConvShape| {
@@ -163,8 +163,8 @@ pub(crate) fn shapes(graph: &Graph, samples: u32) -> Vec<ConvShape> {
 
 /// Whether what is kept between the steps fits one buffer, or one texture.
 fn fits(gpu: &GpuContext, sizes: &Conv2d) -> bool {
-    let texel_bytes = u64::from(gpu.device().limits().max_texture_dimension_2d) * u64::from(TEXEL_ROW) * 16;
-    plane_words(sizes).max(weight_words(gpu.tile(), sizes)) * 4 <= gpu.largest_buffer().min(texel_bytes)
+    plane_words(sizes).max(weight_words(gpu.tile(), sizes)) * 4
+        <= gpu.largest_buffer().min(gpu.largest_texels())
 }
 
 /// Words of scratch that the convolutions of `graph` need for `samples` samples where they are computed so: one of the two
@@ -190,7 +190,7 @@ fn weight_words(tile: Tile, sizes: &Conv2d) -> u64 {
 }
 
 /// Bytes of a layer's transformed weights, without padding.
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "tuning")]
 pub(crate) fn transformed_bytes(shape: &ConvShape) -> u64 {
     u64::from(PLANES * shape.in_quads * 4) * u64::from(shape.out_quads) * 16
 }
@@ -229,14 +229,14 @@ pub(super) fn layer_weights(r: &mut Recording<'_, '_>, block: &Block, sizes: &Co
     })
 }
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "train")]
 fn trained_weights(r: &mut Recording<'_, '_>, block: &Block, sizes: &Conv2d) -> Result<Operand> {
     let values = r.block(block)?;
     changing_weights(r, &block.label, &values, sizes)
 }
 
-/// A page trains none.
-#[cfg(target_arch = "wasm32")]
+/// This build trains none.
+#[cfg(not(feature = "train"))]
 fn trained_weights(_: &mut Recording<'_, '_>, block: &Block, _: &Conv2d) -> Result<Operand> {
     panic!("{} is trained", block.label);
 }
@@ -300,7 +300,7 @@ pub(super) fn record(convolution: &Convolution<'_>, r: &mut Recording<'_, '_>) -
     let [bias, embedding, residual] = convolution.addends();
     let (weights, planes) = (convolution.weights.into(), (&products).into());
     match r.rec.gpu.method(&sizes.shape()).tile {
-        #[cfg(not(target_arch = "wasm32"))]
+        #[cfg(feature = "tuning")]
         Tile::Workgroup { size } => {
             let key =
                 KernelKey { shader: &WINOGRAD_PRODUCT, entry_point: "winograd_product", consts: [size, 0] };

@@ -1,10 +1,13 @@
 //! Group normalisation with conditioning and SiLU: `shaders/group_norm.wgsl`. Its backward is `gradient.rs`.
 
+#[cfg(feature = "train")]
 mod gradient;
 
+#[cfg(feature = "train")]
 pub(super) use gradient::record_backward;
+#[cfg(feature = "train")]
 pub use gradient::{GROUP_NORM_GRADIENT, GROUP_NORM_PARAMETERS};
-#[cfg(feature = "processor")]
+#[cfg(all(feature = "processor", feature = "train"))]
 pub(crate) use gradient::{GroupNormGradient, GroupNormParameters};
 
 use super::block::{Block, concatenated};

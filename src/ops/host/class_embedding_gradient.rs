@@ -2,7 +2,7 @@
 
 use super::rows::add;
 use crate::gpu::Call;
-use crate::ops::class_embedding::ClassEmbeddingGradient;
+use crate::ops::class_embedding_gradient::ClassEmbeddingGradient;
 
 /// The sums, in the batch's order: few, on this thread.
 pub fn class_embedding_gradient(call: &mut Call<'_>) {

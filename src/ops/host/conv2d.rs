@@ -3,17 +3,19 @@
 //! Directly it is a product of matrices without the matrix: a row of A, the pixels under the taps of an output pixel, is read
 //! where they are, a *segment* for each tap and source.
 
+use std::ops::Range;
+
 use pulp::Simd;
 
 use super::product::{self, Blocked, accumulate};
 use super::{scratch, winograd};
-use crate::gpu::{Call, Level, vectorised};
+use crate::gpu::{Call, Disjoint, Level, vectorised};
 use crate::ops::conv2d::{Conv2d, WeightsLayout};
 
-/// Output pixels of a task: few enough for what they read to stay in a core's cache, while all panels of weights go by.
+/// Output pixels of a task: few enough for what they read to stay in a core's cache, while panels of weights go by.
 const TASK_PIXELS: usize = 96;
-/// Multiply-adds that are worth a task of their own.
-const TASK_WORK: usize = 1 << 17;
+/// Tasks of a convolution, at least, if it has as many panels.
+const TASKS: usize = 16;
 /// No pixel: outside of the picture, or between pixels that are apart.
 const NOWHERE: u32 = u32::MAX;
 
@@ -71,12 +73,10 @@ impl<'a> Addends<'a> {
         }
     }
 
-    /// Stores `values`, channels from `first` on of output pixel `row`, in `out`, all channels of that pixel.
+    /// Stores `values`, channels from `first` on of output pixel `row`, in `out`, which are the same channels.
     #[inline(always)]
     pub(super) fn store(&self, row: usize, first: usize, values: &[f32], out: &mut [f32]) {
-        let wide = values.len();
-        let columns = out.len();
-        let out = &mut out[first..first + wide];
+        let (wide, columns) = (values.len(), channels(self.sizes.out_quads));
         if self.sizes.accumulate == 0 {
             out.copy_from_slice(values);
         } else {
@@ -152,28 +152,33 @@ fn direct(call: &mut Call<'_>, sizes: &Conv2d, panels: &[f32]) {
     let (level, team) = (call.level(), call.team());
     let addends = Addends::of(call, sizes);
     let sources = [call.read(0), call.read(1)];
-    let columns = channels(sizes.out_quads);
-    let rows = sizes.rows as usize;
-    let out = &mut call.write(6)[..rows * columns];
+    let (rows, columns) = (sizes.rows as usize, channels(sizes.out_quads));
+    let out = Disjoint::new(&mut call.write(6)[..rows * columns]);
     let zeros = vec![0.0; channels(sizes.a_quads.max(sizes.b_quads))];
-    let work = depth(sizes) * columns;
-    // A task has whole blocks, and is not smaller than it need be.
-    let pixels =
-        TASK_PIXELS.min((TASK_WORK / work.max(1)).max(1).next_multiple_of(product::block_rows(level)));
-    let pixels = pixels.max(product::block_rows(level));
-    team.for_each_piece(out, pixels * columns, |task, out| {
-        let first = task * pixels;
+    // Where there are few pixels, tasks have some of the output's channels each.
+    let chunks = rows.div_ceil(TASK_PIXELS);
+    let all = columns.div_ceil(product::panel_columns(level));
+    let groups = TASKS.div_ceil(chunks).min(all);
+    team.for_each(chunks * groups, |task| {
+        let (chunk, group) = (task / groups, task % groups);
+        let first = chunk * TASK_PIXELS;
+        let count = TASK_PIXELS.min(rows - first);
         let taps_of_a_row = (sizes.kernel * sizes.kernel) as usize;
-        let mut taps = vec![NOWHERE; out.len() / columns * taps_of_a_row];
-        for (ix, taps) in taps.chunks_exact_mut(taps_of_a_row).enumerate() {
-            fill_taps(sizes, first + ix, taps);
+        let mut taps = [NOWHERE; TASK_PIXELS * 9];
+        let taps = &mut taps[..count * taps_of_a_row];
+        for (taps, row) in taps.chunks_exact_mut(taps_of_a_row).zip(first..) {
+            fill_taps(sizes, row, taps);
         }
-        let task = Pixels { sizes, sources, zeros: &zeros, taps: &taps, panels, first, addends, out };
-        product::run(level, task);
+        let which = group * all / groups..(group + 1) * all / groups;
+        let out = &out;
+        product::run(
+            level,
+            Pixels { sizes, sources, zeros: &zeros, taps, panels, which, first, count, addends, out },
+        );
     });
 }
 
-/// The output pixels from `first` on that `out` has.
+/// `count` output pixels from `first` on, and some of their channels.
 struct Pixels<'a> {
     sizes: &'a Conv2d,
     sources: [&'a [f32]; 2],
@@ -181,21 +186,25 @@ struct Pixels<'a> {
     /// The pixels of the input that each reads.
     taps: &'a [u32],
     panels: &'a [f32],
+    /// Which of the panels.
+    which: Range<usize>,
     first: usize,
+    count: usize,
     addends: Addends<'a>,
-    out: &'a mut [f32],
+    /// All pixels.
+    out: &'a Disjoint<'a>,
 }
 
 impl Blocked for Pixels<'_> {
     #[inline(always)]
     fn run<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S) {
-        let Self { sizes, sources, zeros, taps, panels, first, addends, out } = self;
+        let Self { sizes, sources, zeros, taps, panels, which, first, count, addends, out } = self;
         let (columns, width) = (channels(sizes.out_quads), VECTORS * S::F32_LANES);
         let (depth, taps_of_a_row) = (depth(sizes), (sizes.kernel * sizes.kernel) as usize);
         let lengths = [channels(sizes.a_quads), channels(sizes.b_quads)];
-        let count = out.len() / columns;
-        for (panel, column) in panels.chunks_exact(depth * width).zip((0..).step_by(width)) {
-            let (panel, _) = S::as_simd_f32s(panel);
+        for panel in which {
+            let column = panel * width;
+            let (panel, _) = S::as_simd_f32s(&panels[panel * depth * width..][..depth * width]);
             let wide = width.min(columns - column);
             for row in (0..count).step_by(ROWS) {
                 let mut acc = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
@@ -219,7 +228,9 @@ impl Blocked for Pixels<'_> {
                 }
                 for (r, acc) in acc.iter().enumerate().take(count - row) {
                     let values: &[f32] = bytemuck::cast_slice(acc);
-                    let out = &mut out[(row + r) * columns..][..columns];
+                    let at = (first + row + r) * columns + column;
+                    // SAFETY: each pixel's channels are of one panel, which is one task's.
+                    let out = unsafe { out.part(at..at + wide) };
                     addends.store(first + row + r, column, &values[..wide], out);
                 }
             }

@@ -120,17 +120,14 @@ impl Blocked for Lines<'_> {
             lines.extend(chunk.filter_map(|line| line_of(sizes, place.tap, line)));
             for column in (0..row).step_by(width) {
                 let wide = width.min(row - column);
-                let readable = wide.min(out_row.saturating_sub(column));
-                let mut packed = 0;
-                for line in &lines {
-                    for pixel in line.first..line.first + line.count {
-                        let to = &mut panel[packed * width..][..width];
-                        to[..readable].copy_from_slice(&d_out[pixel * out_row + column..][..readable]);
-                        to[readable..].fill(0.0);
-                        packed += 1;
-                    }
+                let whole = column + width <= out_row;
+                if !whole {
+                    pack(d_out, out_row, column, &lines, width, panel);
                 }
-                let panel = &panel[..packed * width];
+                let d_out = match whole {
+                    true => Columns { values: &d_out[column..], stride: out_row, packed: false },
+                    false => Columns { values: panel, stride: width, packed: true },
+                };
                 let sums = &mut sums[column..];
                 let channels = sums.len().div_ceil(row);
                 let mut channel = 0;
@@ -141,7 +138,7 @@ impl Blocked for Lines<'_> {
                         lines: &lines,
                         x,
                         first: place.first_channel + channel,
-                        panel,
+                        d_out,
                         sums: &mut sums[channel * row..],
                         wide,
                     };
@@ -165,9 +162,29 @@ struct Block<'a> {
     lines: &'a [Line],
     x: &'a [f32],
     first: usize,
-    panel: &'a [f32],
+    d_out: Columns<'a>,
     sums: &'a mut [f32],
     wide: usize,
+}
+
+/// A panel of output channels.
+#[derive(Clone, Copy)]
+struct Columns<'a> {
+    values: &'a [f32],
+    /// Words from one pixel to the next.
+    stride: usize,
+    /// Whether only the pixels of the lines are there, and whole vectors of them; otherwise all pixels are, where they lie.
+    packed: bool,
+}
+
+/// The channels of d_out from `column` on, filled up with zeros to `width`, of the pixels of `lines`.
+fn pack(d_out: &[f32], out_row: usize, column: usize, lines: &[Line], width: usize, panel: &mut [f32]) {
+    let readable = width.min(out_row.saturating_sub(column));
+    let pixels = lines.iter().flat_map(|line| line.first..line.first + line.count);
+    for (pixel, to) in pixels.zip(panel.chunks_exact_mut(width)) {
+        to[..readable].copy_from_slice(&d_out[pixel * out_row + column..][..readable]);
+        to[readable..].fill(0.0);
+    }
 }
 
 impl Block<'_> {
@@ -176,17 +193,21 @@ impl Block<'_> {
     fn add<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S) {
         let (x_row, stride) = (channels(self.sizes.x_quads), self.sizes.stride as usize);
         let mut acc = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-        let (mut panel, _) = S::as_simd_f32s(self.panel);
+        let width = VECTORS * S::F32_LANES;
+        let mut packed = 0;
         for line in self.lines {
-            let d_out;
-            (d_out, panel) = panel.split_at(line.count * VECTORS);
+            let first = if self.d_out.packed { packed } else { line.first };
+            packed += line.count;
+            let d_out =
+                self.d_out.values[first * self.d_out.stride..].chunks(self.d_out.stride).take(line.count);
+            let d_out = d_out.map(|pixel| S::as_simd_f32s(&pixel[..width]).0);
             let source = &self.x[line.source * x_row..];
             if self.sizes.upsample == 0 {
-                for (pixel, d) in source.chunks(x_row * stride).zip(d_out.chunks_exact(VECTORS)) {
+                for (pixel, d) in source.chunks(x_row * stride).zip(d_out) {
                     add_pixel(simd, &mut acc, &pixel[self.first..], d);
                 }
             } else {
-                for (ix, d) in d_out.chunks_exact(VECTORS).enumerate() {
+                for (ix, d) in d_out.enumerate() {
                     let pixel = (line.column + ix) / 2 - line.column / 2;
                     add_pixel(simd, &mut acc, &source[pixel * x_row + self.first..], d);
                 }
@@ -209,11 +230,14 @@ fn add_pixel<S: Simd, const ROWS: usize, const VECTORS: usize>(
     pixel: &[f32],
     d_out: &[S::f32s],
 ) {
-    let pixel = &pixel[..ROWS];
-    for (sums, x) in acc.iter_mut().zip(pixel) {
-        let x = simd.splat_f32s(*x);
-        for (sum, d) in sums.iter_mut().zip(d_out) {
-            *sum = simd.mul_add_e_f32s(x, *d, *sum);
+    // Arrays, so that the loops have a length that is known, and `acc` stays in registers.
+    let (Some(pixel), Some(d_out)) = (pixel.first_chunk::<ROWS>(), d_out.first_chunk::<VECTORS>()) else {
+        return;
+    };
+    for r in 0..ROWS {
+        let x = simd.splat_f32s(pixel[r]);
+        for v in 0..VECTORS {
+            acc[r][v] = simd.mul_add_e_f32s(x, d_out[v], acc[r][v]);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::math::{dot, silu_gradient};
 use super::rows::{add_four_products, add_product, add_rows, rows_a_task, tiles};
 use super::share::share;
 use crate::gpu::{Call, vectorised};
-use crate::ops::linear::LinearGradient;
+use crate::ops::linear_gradient::LinearGradient;
 
 impl LinearGradient {
     /// Rows, inputs and outputs.

@@ -53,8 +53,17 @@ fn matmul(call: &mut Call<'_>, kind: Product) {
             let a = &a[first([sizes.a_offset, sizes.a_sample, sizes.a_head], matrix)..];
             let stride = sizes.a_row as usize * 4;
             let panels = &packed[matrix * words..][..words];
+            let to = first([sizes.c_offset, sizes.c_sample, sizes.c_head], matrix);
+            let c_row = sizes.c_row as usize * 4;
             scratch::with(count * (depth + padded), |memory| {
                 let (transposed, out) = memory.split_at_mut(count * depth);
+                // Where nothing else lies between its rows, they are written where they belong.
+                let side_by_side = c_row == padded;
+                let out = match side_by_side {
+                    // SAFETY: matrices do not overlap, nor rows of one, and each is computed by one task.
+                    true => unsafe { c.part(to + from * c_row..to + (from + count) * c_row) },
+                    false => out,
+                };
                 let a = match kind {
                     Product::Nt | Product::Nn => Rows { values: &a[from * stride..], stride, count },
                     Product::Tn => {
@@ -68,12 +77,16 @@ fn matmul(call: &mut Call<'_>, kind: Product) {
                         Rows { values: transposed, stride: depth, count }
                     }
                 };
-                out.fill(0.0);
+                for row in out.chunks_exact_mut(padded) {
+                    row[columns..].fill(0.0);
+                }
                 let block = Block { a, depth, panels, scale: sizes.scale, c: out, c_stride: padded, columns };
                 product::run(level, block);
-                let to = first([sizes.c_offset, sizes.c_sample, sizes.c_head], matrix);
+                if side_by_side {
+                    return;
+                }
                 for (values, row) in out.chunks_exact(padded).zip(from..) {
-                    let start = to + row * sizes.c_row as usize * 4;
+                    let start = to + row * c_row;
                     // SAFETY: matrices do not overlap, nor rows of one, and each is computed by one task.
                     unsafe { c.part(start..start + padded) }.copy_from_slice(values);
                 }

@@ -40,15 +40,6 @@ pub(super) fn run(level: Level, blocked: impl Blocked) {
     }
 }
 
-/// Rows of a block.
-pub(super) fn block_rows(level: Level) -> usize {
-    match level.lanes() {
-        16 => 12,
-        4 | 8 => 6,
-        _ => 4,
-    }
-}
-
 /// Columns of a panel.
 pub(super) fn panel_columns(level: Level) -> usize {
     match level.name() {

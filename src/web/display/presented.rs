@@ -77,8 +77,7 @@ impl Presented {
                 depth_or_array_layers: 1,
             },
         );
-        let queue = self.gpu.queue();
-        queue.submit([encoder.finish()]);
-        queue.present(frame);
+        self.gpu.submit(encoder);
+        self.gpu.queue().present(frame);
     }
 }

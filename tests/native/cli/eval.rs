@@ -1,10 +1,11 @@
 //! `ddpm eval`: what it says and writes, that it ends in the same bytes however it is stopped, and what it refuses.
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Scratch;
 use super::bad_input::assert_refused;
+use crate::gpu::repetitions;
 
 impl Scratch {
     /// With pictures of two classes, and `model.safetensors` that has learned a little of them, T = 20.
@@ -64,10 +65,12 @@ fn the_bound_is_the_sum_of_its_terms_in_every_form() {
 fn an_evaluation_that_is_killed_goes_on() {
     let scratch = Scratch::with_model("eval-kills");
     let line = format!("{EVAL} --count 20 --batch 1");
+    let began = Instant::now();
     scratch.succeed(&format!("{line} --out whole"));
+    let whole = began.elapsed();
     let resumed = format!("{line} --out parts --resume");
     let mut killed = 0;
-    for kill in 0..6 {
+    for kill in 0..repetitions(2, 20) {
         let mut child =
             scratch.command(&resumed).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("ddpm runs");
         let terms = scratch.0.join("parts/terms.safetensors");
@@ -75,7 +78,7 @@ fn an_evaluation_that_is_killed_goes_on() {
         while !terms.is_file() && child.try_wait().expect("a status").is_none() {
             std::thread::sleep(Duration::from_millis(5));
         }
-        std::thread::sleep(Duration::from_millis(40 * kill));
+        std::thread::sleep(whole.mul_f64(f64::from(kill * 3 % 7) / 14.0));
         child.kill().expect("killed");
         killed += u32::from(child.wait().expect("an end").code().is_none());
     }

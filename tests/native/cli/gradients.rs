@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use super::super::compare::{NETWORK_GRADIENTS, assert_close, assert_fails, assert_gradients_close};
 use super::super::fixtures::{Fixture, path};
-use super::Scratch;
 use super::bad_input::assert_refused;
+use super::{Scratch, shader_adapter};
 
 #[test]
 fn gradients_follow_pytorch() {
     let models = ["cifar32", "classes16", "grey28"];
     let scratch = Scratch::new("gradients", &models);
-    for model in models {
+    // The last also by shaders.
+    let all = models.map(|model| (model, "cpu")).into_iter().chain([("grey28", shader_adapter())]);
+    for (model, adapter) in all {
         let io = format!("unet/{model}/io.safetensors");
         std::fs::copy(path(&io), scratch.0.join("io.safetensors")).expect("a copy");
         scratch.succeed(&format!(
-            "debug gradients --model {model} --input io.safetensors --output g.safetensors"
+            "debug gradients --model {model} --input io.safetensors --output g.safetensors --adapter {adapter}"
         ));
         let (shape, loss) = scratch.tensor("g.safetensors", "loss");
         let wanted = Fixture::load(&io).f64("loss");

@@ -1,6 +1,7 @@
 //! The command line, as its users have it: the built program, in a folder of its own.
 
 mod bad_input;
+mod device;
 mod eval;
 mod export;
 mod files;
@@ -18,6 +19,7 @@ use std::process::{Command, Output};
 
 use super::compare::{assert_fails, assert_max_abs};
 use super::fixtures::{Fixture, path};
+use super::gpu::gpu;
 
 /// A folder for one test, gone with it, in which `ddpm` runs.
 struct Scratch(PathBuf);
@@ -40,15 +42,21 @@ impl Scratch {
         Self(folder)
     }
 
-    /// `ddpm` with the words of `line` as arguments, to be run.
+    /// `ddpm` with the words of `line` as arguments, to be run; on the processor, unless they say something else.
     fn command(&self, line: &str) -> Command {
+        let mut command = self.by_default(line);
+        if !line.contains("--adapter") {
+            command.args(["--adapter", "cpu"]);
+        }
+        command
+    }
+
+    /// The same on what it takes by itself.
+    fn by_default(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ddpm"));
         command.current_dir(&self.0).args(line.split_whitespace());
         // What was measured between two runs would tell in their last bits.
         command.env("DDPM_TUNING", "off");
-        if let (Ok(adapter), false) = (std::env::var("DDPM_ADAPTER"), line.contains("--adapter")) {
-            command.args(["--adapter", &adapter]);
-        }
         command
     }
 
@@ -107,6 +115,11 @@ impl Scratch {
     }
 }
 
+/// A word of the shader adapter's name, for `--adapter`.
+fn shader_adapter() -> &'static str {
+    gpu().adapter().name.split_whitespace().next().expect("a name")
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
         // What cannot be removed is of no harm.
@@ -121,23 +134,27 @@ fn predict_follows_diffusers() {
     for model in models {
         let io = format!("unet/{}/io.safetensors", model.trim_end_matches("_legacy_keys"));
         std::fs::copy(path(&io), scratch.0.join("io.safetensors")).expect("a copy");
-        scratch.succeed(&format!(
-            "debug predict --model {model} --input io.safetensors --output out.safetensors"
-        ));
-        let wanted = Fixture::load(&io).f32("output");
-        let (shape, found) = scratch.tensor("out.safetensors", "output");
-        assert_eq!(shape, wanted.shape, "{model}");
-        assert_max_abs(model, &found, &wanted.data, 1e-4);
-        let mut spoilt = found;
-        spoilt[5] += 3e-4;
-        assert_fails(model, || assert_max_abs("spoilt", &spoilt, &wanted.data, 1e-4));
+        for adapter in ["cpu", shader_adapter()] {
+            let said = scratch.succeed(&format!(
+                "debug predict --model {model} --input io.safetensors --output out.safetensors --adapter {adapter}"
+            ));
+            assert!(said.contains(adapter), "{adapter}: {said}");
+            let wanted = Fixture::load(&io).f32("output");
+            let (shape, found) = scratch.tensor("out.safetensors", "output");
+            assert_eq!(shape, wanted.shape, "{model}");
+            assert_max_abs(&format!("{model} on {adapter}"), &found, &wanted.data, 1e-4);
+            let mut spoilt = found;
+            spoilt[5] += 3e-4;
+            assert_fails(model, || assert_max_abs("spoilt", &spoilt, &wanted.data, 1e-4));
+        }
     }
 }
 
 #[test]
 fn info_tells_of_adapters_and_models() {
     let scratch = Scratch::new("info", &["classes16"]);
-    let text = scratch.succeed("info --model classes16");
+    let output = scratch.by_default("info --model classes16").output().expect("ddpm runs");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
     let config = ddpm::checkpoint::folder::load(path("unet/classes16")).expect("a model");
     let graph = ddpm::graph::unet::describe(&config.unet, config.unet.sample_size).expect("a graph");
     let ungrouped = text.replace(',', "");

@@ -1,6 +1,6 @@
 //! What was measured of methods for convolutions, in the user's cache.
 
-use super::Scratch;
+use super::{Scratch, shader_adapter};
 use crate::compare::assert_max_abs;
 
 const LINE: &str = "sample --model grey28 --count 1 --sampler ddim --steps 2 --tensors";
@@ -9,7 +9,8 @@ const LINE: &str = "sample --model grey28 --count 1 --sampler ddim --steps 2 --t
 fn methods_are_measured_once_and_kept() {
     let scratch = Scratch::new("tuning", &["grey28"]);
     let sample = |tuning: &str, file: &str| {
-        let mut command = scratch.command(&format!("{LINE} {file}"));
+        let adapter = shader_adapter();
+        let mut command = scratch.command(&format!("{LINE} {file} --adapter {adapter}"));
         let output =
             command.env("DDPM_TUNING", tuning).env("XDG_CACHE_HOME", scratch.0.join("cache")).output();
         output.expect("ddpm runs")
@@ -45,4 +46,20 @@ fn methods_are_measured_once_and_kept() {
     let complaint = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{complaint}");
     assert!(complaint.contains("DDPM_TUNING") && complaint.contains("sometimes"), "{complaint}");
+}
+
+#[test]
+fn the_processor_has_nothing_to_measure() {
+    let scratch = Scratch::new("tuning-cpu", &["grey28"]);
+    for tuning in ["off", "on", "auto"] {
+        let mut command = scratch.command(&format!("{LINE} {tuning}.safetensors"));
+        command.env("DDPM_TUNING", tuning).env("XDG_CACHE_HOME", scratch.0.join("cache"));
+        let output = command.output().expect("ddpm runs");
+        assert!(output.status.success(), "{tuning}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            scratch.read(&format!("{tuning}.safetensors")) == scratch.read("off.safetensors"),
+            "{tuning}"
+        );
+    }
+    assert!(!scratch.0.join("cache").exists(), "something was kept");
 }

@@ -8,6 +8,7 @@ use ddpm::spec::{DiffusionSpec, LossType, PredictionType};
 use super::{PREDICTIONS, TOLERANCE, VARIANCES, ddpm_by_t, spec};
 use crate::compare::{assert_close, assert_fails};
 use crate::fixtures::Fixture;
+use crate::gpu::{devices, name as device_name};
 use crate::kernels::training_loss::on_gpu;
 
 const LOSSES: [(&str, LossType); 4] = [
@@ -22,7 +23,8 @@ const GPU_TOLERANCES: [f64; 2] = [1e-4, 1e-3];
 /// The fixture's pictures and one mode's losses of them, on both.
 struct Case {
     host: Vec<TrainingLoss>,
-    gpu: Vec<[f32; 2]>,
+    /// On each device.
+    found: [Vec<[f32; 2]>; 2],
 }
 
 impl Case {
@@ -45,8 +47,10 @@ impl Case {
             .collect();
         let shape = [1, 2, 3].map(|dimension| x_start.shape[dimension] as u32);
         let (x_start, noise) = (fixture.f32("x_start").data, fixture.f32("noise").data);
-        let gpu = on_gpu((spec, loss, None), shape, &timesteps, [&x_start, &noise, &output]).sample_losses;
-        Self { host: host.collect(), gpu }
+        let found = devices().map(|gpu| {
+            on_gpu(gpu, (spec, loss, None), shape, &timesteps, [&x_start, &noise, &output]).sample_losses
+        });
+        Self { host: host.collect(), found }
     }
 }
 
@@ -85,13 +89,21 @@ fn every_loss_follows_the_reference() {
                     };
                     let want = fixture.f64(&name).data;
                     check(&name, "host", host, &want, TOLERANCE);
-                    let gpu = case.gpu.iter().map(|&[mse, vb]| match part {
-                        "loss" => f64::from(mse) + f64::from(vb),
-                        "mse" => mse.into(),
-                        _ => vb.into(),
-                    });
-                    let has_bound = part == "vb" || part == "loss" && case.host[0].vb.is_some();
-                    check(&name, "GPU", gpu.collect(), &want, GPU_TOLERANCES[usize::from(has_bound)]);
+                    for (gpu, found) in devices().into_iter().zip(&case.found) {
+                        let values = found.iter().map(|&[mse, vb]| match part {
+                            "loss" => f64::from(mse) + f64::from(vb),
+                            "mse" => mse.into(),
+                            _ => vb.into(),
+                        });
+                        let has_bound = part == "vb" || part == "loss" && case.host[0].vb.is_some();
+                        check(
+                            &name,
+                            device_name(gpu),
+                            values.collect(),
+                            &want,
+                            GPU_TOLERANCES[usize::from(has_bound)],
+                        );
+                    }
                     compared.insert(name);
                 }
             }

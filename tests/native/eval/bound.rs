@@ -2,7 +2,7 @@
 
 use ddpm::diffusion;
 use ddpm::diffusion::bound::{BoundTerm, bound_term};
-use ddpm::gpu::{Buffer, Recorder};
+use ddpm::gpu::{Buffer, GpuContext, Recorder};
 use ddpm::graph::Tensor;
 use ddpm::ops::bound::{self, BoundBuffers};
 use ddpm::ops::chain::{Chain, Picture, StepCoefficients};
@@ -14,7 +14,7 @@ use crate::compare::{assert_close, assert_fails};
 use crate::diffusion::bound::short_process;
 use crate::diffusion::toy_model;
 use crate::fixtures::Fixture;
-use crate::gpu::{block_on, gpu};
+use crate::gpu::{block_on, devices, name as device_name};
 use crate::reference::random::normals as random;
 
 /// Absolute and relative, of f32.
@@ -65,19 +65,19 @@ impl Batch {
     }
 
     /// In slot 1 of 3, the others untouched.
-    fn on_the_gpu(&self) -> Vec<[f64; 3]> {
+    fn on_the_gpu(&self, gpu: &GpuContext) -> Vec<[f64; 3]> {
         let (x_tensor, out_tensor) = (tensor(self.shape, 1), tensor(self.shape, self.outputs()));
         let samples = self.samples() as u32;
         let upload = |tensor: &Tensor, values: &[f32]| -> Buffer {
-            gpu().buffer_with("values", &to_channels_last(tensor, values)).expect("memory")
+            gpu.buffer_with("values", &to_channels_last(tensor, values)).expect("memory")
         };
         let steps = schedule::ddpm_steps(&self.spec, self.spec.num_timesteps).expect("a full chain");
         let steps: Vec<StepCoefficients> = steps.iter().map(StepCoefficients::from).collect();
-        let terms = gpu().buffer_with("terms", &vec![[7.0f32; 4]; 3 * self.samples()]).expect("memory");
+        let terms = gpu.buffer_with("terms", &vec![[7.0f32; 4]; 3 * self.samples()]).expect("memory");
         let buffers = BoundBuffers {
-            chain: &gpu().buffer_with("chain", &[Chain::new(1, 0, 0)]).expect("memory"),
-            steps: &gpu().buffer_with("steps", &steps).expect("memory"),
-            timesteps: &gpu().buffer_with("timesteps", &self.timesteps).expect("memory"),
+            chain: &gpu.buffer_with("chain", &[Chain::new(1, 0, 0)]).expect("memory"),
+            steps: &gpu.buffer_with("steps", &steps).expect("memory"),
+            timesteps: &gpu.buffer_with("timesteps", &self.timesteps).expect("memory"),
             x_start: &upload(&x_tensor, &self.x_start),
             x_t: &upload(&x_tensor, &self.x_t),
             noise: &upload(&x_tensor, &self.noise),
@@ -93,10 +93,10 @@ impl Batch {
             copies: 1,
             shared_noise: false,
         };
-        let mut recorder = Recorder::new(gpu());
+        let mut recorder = Recorder::new(gpu);
         bound::record(&mut recorder, &picture, &self.spec, &buffers).expect("recorded");
-        recorder.finish().submit(gpu());
-        let found: Vec<[f32; 4]> = block_on(gpu().read(&terms)).expect("terms");
+        recorder.finish().submit(gpu);
+        let found: Vec<[f32; 4]> = block_on(gpu.read(&terms)).expect("terms");
         let (before, rest) = found.split_at(self.samples());
         let (found, after) = rest.split_at(self.samples());
         assert!(before.iter().chain(after).all(|term| *term == [7.0; 4]), "another slot was written");
@@ -124,14 +124,17 @@ impl Batch {
     }
 
     fn check(&self, name: &str) {
-        let (found, want) = (self.on_the_gpu(), self.on_the_host());
-        for (part, what) in ["vb", "xstart_mse", "mse"].into_iter().enumerate() {
-            let [mut found, want] =
-                [&found, &want].map(|terms| terms.iter().map(|term| term[part]).collect::<Vec<f64>>());
-            let name = format!("{name}, {what}");
-            assert_close(&name, &found, &want, TOLERANCE);
-            found[0] += 3.0 * TOLERANCE * (1.0 + want[0].abs());
-            assert_fails(&name, || assert_close("spoilt", &found, &want, TOLERANCE));
+        let want = self.on_the_host();
+        for gpu in devices() {
+            let found = self.on_the_gpu(gpu);
+            for (part, what) in ["vb", "xstart_mse", "mse"].into_iter().enumerate() {
+                let [mut found, want] =
+                    [&found, &want].map(|terms| terms.iter().map(|term| term[part]).collect::<Vec<f64>>());
+                let name = format!("{}: {name}, {what}", device_name(gpu));
+                assert_close(&name, &found, &want, TOLERANCE);
+                found[0] += 3.0 * TOLERANCE * (1.0 + want[0].abs());
+                assert_fails(&name, || assert_close("spoilt", &found, &want, TOLERANCE));
+            }
         }
     }
 }
@@ -216,27 +219,30 @@ fn the_whole_bound_on_the_gpu_follows_the_reference() {
     for (name, variance_type) in
         [("fixed_large", VarianceType::FixedLarge), ("fixed_small", VarianceType::FixedSmall)]
     {
-        let spec = short_process(variance_type);
-        let columns = spec.num_timesteps as usize;
-        let mut parts = [(); 3].map(|()| vec![0.0; pictures * columns]);
-        let mut total = fixture.f64(&format!("bpd.{name}.prior_bpd")).data;
-        for (column, t) in (0..spec.num_timesteps).rev().enumerate() {
-            let noise = noise.row(t as usize).to_vec();
-            let inputs = [x_start.data.clone(), noise];
-            let terms = Batch::new(&spec, shape, &vec![t; pictures], inputs, toy_model).on_the_gpu();
-            for (i, term) in terms.iter().enumerate() {
-                (0..3).for_each(|part| parts[part][i * columns + column] = term[part]);
-                total[i] += term[0];
+        for gpu in devices() {
+            let spec = short_process(variance_type);
+            let columns = spec.num_timesteps as usize;
+            let mut parts = [(); 3].map(|()| vec![0.0; pictures * columns]);
+            let mut total = fixture.f64(&format!("bpd.{name}.prior_bpd")).data;
+            for (column, t) in (0..spec.num_timesteps).rev().enumerate() {
+                let noise = noise.row(t as usize).to_vec();
+                let inputs = [x_start.data.clone(), noise];
+                let terms = Batch::new(&spec, shape, &vec![t; pictures], inputs, toy_model).on_the_gpu(gpu);
+                for (i, term) in terms.iter().enumerate() {
+                    (0..3).for_each(|part| parts[part][i * columns + column] = term[part]);
+                    total[i] += term[0];
+                }
             }
-        }
-        let [vb, xstart_mse, mse] = parts;
-        for (part, found) in [("vb", vb), ("xstart_mse", xstart_mse), ("mse", mse), ("total_bpd", total)] {
-            let name = format!("bpd.{name}.{part}");
-            let mut found = found;
-            let want = fixture.f64(&name).data;
-            assert_close(&format!("{name} on the GPU"), &found, &want, TOLERANCE);
-            found[1] += 3.0 * TOLERANCE * (1.0 + want[1].abs());
-            assert_fails(&name, || assert_close("spoilt", &found, &want, TOLERANCE));
+            let [vb, xstart_mse, mse] = parts;
+            for (part, found) in [("vb", vb), ("xstart_mse", xstart_mse), ("mse", mse), ("total_bpd", total)]
+            {
+                let name = format!("bpd.{name}.{part}");
+                let mut found = found;
+                let want = fixture.f64(&name).data;
+                assert_close(&format!("{name} on {}", device_name(gpu)), &found, &want, TOLERANCE);
+                found[1] += 3.0 * TOLERANCE * (1.0 + want[1].abs());
+                assert_fails(&name, || assert_close("spoilt", &found, &want, TOLERANCE));
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use BlockKind::{Attention, Plain};
 
 use super::TOLERANCE;
 use crate::compare::assert_max_abs;
-use crate::gpu::{block_on, gpu};
+use crate::gpu::{block_on, devices, name as device_name};
 use crate::reference::Twin;
 use crate::reference::random::{RandomParameters, normals};
 
@@ -46,9 +46,11 @@ fn check(name: &str, spec: &UNetSpec) {
     let elements = spec.in_channels * spec.sample_size[0] * spec.sample_size[1];
     let x = normals(4, 2 * elements as usize, 0.0, 1.0);
     let want = Twin::new(&graph, &parameters).predict(&x, &timesteps, labels);
-    let network = Network::new(gpu(), &graph, &parameters, 2).expect(name);
-    let found = block_on(network.predict(gpu(), &x, &timesteps, labels)).expect(name);
-    assert_max_abs(name, &found, &want, TOLERANCE);
+    for gpu in devices() {
+        let network = Network::new(gpu, &graph, &parameters, 2).expect(name);
+        let found = block_on(network.predict(gpu, &x, &timesteps, labels)).expect(name);
+        assert_max_abs(&format!("{name}, {}", device_name(gpu)), &found, &want, TOLERANCE);
+    }
 }
 
 #[test]

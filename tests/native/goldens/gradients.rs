@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use ddpm::gpu::GpuContext;
+
 use super::Golden;
 use crate::compare::{NETWORK_GRADIENTS, assert_close, assert_fails, assert_gradients_close};
 use crate::fixtures::Fixture;
-use crate::gpu::gpu;
+use crate::gpu::{devices, name as device_name};
 use crate::gradients::{Batch, gradients};
 use crate::reference::mse::mean_squared_error;
 use crate::reference::{SAMPLE, Twin};
@@ -51,8 +53,8 @@ fn the_twins_gradients_of_classes16() {
     check("classes16");
 }
 
-/// The kernels' gradients in this adapter's own tiling.
-fn check_kernels(name: &'static str) {
+/// The kernels' gradients in the device's own tiling.
+pub fn check_kernels(gpu: &GpuContext, name: &'static str) {
     let golden = Golden::load(name, name);
     let io = Fixture::load(&format!("unet/{name}/io.safetensors"));
     let (x, timesteps, labels) = (&golden.x.data[..], &golden.timesteps[..], golden.labels.as_deref());
@@ -60,21 +62,26 @@ fn check_kernels(name: &'static str) {
     let (_, d_output) = mean_squared_error(&twin.predict(x, timesteps, labels), &io.f32("target").data);
     let d_output: Vec<f32> = d_output.iter().map(|&d| d as f32).collect();
     let batch = Batch { x, timesteps, labels, d_output: &d_output, training: None };
-    let (_, found) = gradients(gpu(), &golden.graph, &golden, &batch);
-    assert_gradients_close(&format!("{name}, kernels"), &found, &expected(name), NETWORK_GRADIENTS);
+    let (_, found) = gradients(gpu, &golden.graph, &golden, &batch);
+    assert_gradients_close(
+        &format!("{name}, kernels of {}", device_name(gpu)),
+        &found,
+        &expected(name),
+        NETWORK_GRADIENTS,
+    );
 }
 
 #[test]
 fn the_kernels_gradients_of_grey28() {
-    check_kernels("grey28");
+    devices().into_iter().for_each(|gpu| check_kernels(gpu, "grey28"));
 }
 
 #[test]
 fn the_kernels_gradients_of_cifar32() {
-    check_kernels("cifar32");
+    devices().into_iter().for_each(|gpu| check_kernels(gpu, "cifar32"));
 }
 
 #[test]
 fn the_kernels_gradients_of_classes16() {
-    check_kernels("classes16");
+    devices().into_iter().for_each(|gpu| check_kernels(gpu, "classes16"));
 }

@@ -14,7 +14,7 @@ use ddpm::ops::Network;
 
 use super::compare::{assert_fails, assert_max_abs};
 use super::fixtures::{Fixture, Tensor, path};
-use super::gpu::{block_on, gpu, methods};
+use super::gpu::{block_on, cpu, levels, methods};
 use super::reference::Twin;
 
 /// max |Δ| of a whole network in f32.
@@ -80,11 +80,23 @@ fn the_gpu_follows_diffusers_in_every_tiling() {
     for golden in Golden::all() {
         // Once is enough for the same weights under other names.
         if golden.name == "cifar32_legacy_keys" {
-            check(&golden, gpu(), golden.name);
+            check(&golden, cpu(), golden.name);
             continue;
         }
         for (tile, gpu) in methods() {
             check(&golden, gpu, &format!("{}, {tile:?}", golden.name));
+        }
+    }
+}
+
+/// The vector units that this processor lacks are named where it is announced.
+#[test]
+fn every_vector_unit_follows_diffusers_forward_and_backward() {
+    for (level, gpu) in levels() {
+        assert_eq!(gpu.processor().expect("a processor").level(), level);
+        for golden in Golden::all().iter().filter(|golden| golden.name != "cifar32_legacy_keys") {
+            check(golden, &gpu, &format!("{}, {level:?}", golden.name));
+            gradients::check_kernels(&gpu, golden.name);
         }
     }
 }

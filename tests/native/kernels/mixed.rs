@@ -28,7 +28,8 @@ fn check(conv: &Conv) {
             case.check_in([(gpu.tile(), gpu)]);
         }
         Err(error) => {
-            assert!(gpu().adapter().cooperative_matrices.is_empty(), "{error}");
+            let offers = gpu().adapter().offers.as_ref().expect("an adapter");
+            assert!(offers.cooperative_matrices.is_empty(), "{error}");
             assert!(error.contains("mixed precision: expected f16, subgroups"), "{error}");
             assert!(error.contains("found no "), "{error}");
         }

@@ -15,6 +15,7 @@ mod matmul;
 mod mixed;
 mod operand;
 mod softmax;
+mod threads;
 mod timestep_embedding;
 pub mod training_loss;
 

@@ -4,7 +4,8 @@ use ddpm::error::Result;
 use ddpm::gpu::{Buffer, GpuContext, Recorder};
 use ddpm::ops::softmax::{self, Softmax};
 
-use super::{TOLERANCE, assert_fails, assert_relative_l2, assert_same_bits, block_on, gpu, normals};
+use super::{TOLERANCE, assert_fails, assert_relative_l2, assert_same_bits, block_on, normals};
+use crate::gpu::{devices, name as device_name};
 
 /// What is in the padding, and in a row after the last.
 const STALE: f32 = -55.0;
@@ -100,12 +101,15 @@ fn rows_become_weights() {
             let values = normals(1, rows * columns, 2.0, deviation);
             let want = softmax_rows(&values, columns);
             let params = shape.params(f32::NAN);
-            // Larger than any value: it must not count as the largest.
-            let found = run(gpu(), &shape.memory(&values, 1e4), |recorder, values| {
-                softmax::record(recorder, "softmax", &params, values)
-            });
-            let name = format!("{rows} rows of {columns}, deviation {deviation}");
-            shape.assert_is(&name, &found, &want);
+            for gpu in devices() {
+                // Larger than any value: it must not count as the largest.
+                let found = run(gpu, &shape.memory(&values, 1e4), |recorder, values| {
+                    softmax::record(recorder, "softmax", &params, values)
+                });
+                let name = device_name(gpu);
+                let name = format!("{name}: {rows} rows of {columns}, deviation {deviation}");
+                shape.assert_is(&name, &found, &want);
+            }
         }
     }
 }
@@ -121,12 +125,15 @@ fn gradients_of_weights_become_gradients_of_scores() {
             let d_weights = normals(2, rows * columns, 0.3, 1.0);
             let want = softmax_gradient(&weights, &d_weights, columns, 0.37);
             let params = shape.params(0.37);
-            let weights = gpu().buffer_with("weights", &shape.memory(&weights, 0.0)).expect("memory");
-            let found = run(gpu(), &shape.memory(&d_weights, STALE), |recorder, d_values| {
-                softmax::record_backward(recorder, "softmax", &params, &weights, d_values)
-            });
-            let name = format!("{rows} rows of {columns}, deviation {deviation}, backward");
-            shape.assert_is(&name, &found, &want);
+            for gpu in devices() {
+                let weights = gpu.buffer_with("weights", &shape.memory(&weights, 0.0)).expect("memory");
+                let found = run(gpu, &shape.memory(&d_weights, STALE), |recorder, d_values| {
+                    softmax::record_backward(recorder, "softmax", &params, &weights, d_values)
+                });
+                let name = device_name(gpu);
+                let name = format!("{name}: {rows} rows of {columns}, deviation {deviation}, backward");
+                shape.assert_is(&name, &found, &want);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! training_loss and mean_loss against their twin: every mode, t = 0 among the timesteps.
 
-use ddpm::gpu::Recorder;
+use ddpm::gpu::{GpuContext, Recorder};
 use ddpm::graph::Tensor;
 use ddpm::ops::chain::Chain;
 use ddpm::ops::training_loss::{self, LossBuffers};
@@ -9,7 +9,7 @@ use ddpm::spec::{DiffusionSpec, LossType, PredictionType, VarianceType};
 
 use super::TOLERANCE;
 use crate::compare::{assert_close, assert_fails, assert_relative_l2};
-use crate::gpu::{block_on, gpu};
+use crate::gpu::{block_on, devices, name as device_name};
 use crate::reference::random::normals;
 use crate::reference::training_loss::Loss;
 
@@ -51,6 +51,7 @@ pub struct Found {
 
 /// The kernels on a batch of pictures of `shape` (C, H, W); x_start, noise: [N, C, H, W].
 pub fn on_gpu(
+    gpu: &GpuContext,
     (spec, loss, min_snr_gamma): (&DiffusionSpec, LossType, Option<f64>),
     [channels, height, width]: [u32; 3],
     timesteps: &[u32],
@@ -60,39 +61,39 @@ pub fn on_gpu(
     let (input, out) = (tensor(channels), tensor(spec.outputs(channels)));
     let samples = timesteps.len() as u32;
     let upload = |tensor: &Tensor, values: &[f32]| {
-        gpu().buffer_with("values", &to_channels_last(tensor, values)).expect("memory")
+        gpu.buffer_with("values", &to_channels_last(tensor, values)).expect("memory")
     };
     let output = upload(&out, output);
     let elements = output.bytes() / 4;
     let stale = vec![7.0f32; elements as usize];
-    let d_output = gpu().buffer_with("d_output", &stale).expect("memory");
-    let sample_losses = gpu().buffer("sample losses", 2 * u64::from(samples)).expect("memory");
+    let d_output = gpu.buffer_with("d_output", &stale).expect("memory");
+    let sample_losses = gpu.buffer("sample losses", 2 * u64::from(samples)).expect("memory");
     // The second of four slots, which holds 0.25 already.
-    let losses = gpu().buffer_with("losses", &[0.5f32, 0.25, 0.5, 0.5]).expect("memory");
-    let chain = gpu().buffer_with("chain", &[Chain::new(5, 1, 0)]).expect("memory");
+    let losses = gpu.buffer_with("losses", &[0.5f32, 0.25, 0.5, 0.5]).expect("memory");
+    let chain = gpu.buffer_with("chain", &[Chain::new(5, 1, 0)]).expect("memory");
     let buffers = LossBuffers {
         chain: &chain,
         output: &output,
         x_start: &upload(&input, x_start),
         noise: &upload(&input, noise),
-        timesteps: &gpu().buffer_with("timesteps", timesteps).expect("memory"),
+        timesteps: &gpu.buffer_with("timesteps", timesteps).expect("memory"),
         d_output: &d_output,
         sample_losses: &sample_losses,
         losses: &losses,
     };
-    let loss = training_loss::Loss::new(gpu(), spec, loss, min_snr_gamma).expect("a loss");
-    let mut rec = Recorder::new(gpu());
-    training_loss::record(&mut rec, gpu(), &loss, [samples, samples], [&out, &input], &buffers)
+    let loss = training_loss::Loss::new(gpu, spec, loss, min_snr_gamma).expect("a loss");
+    let mut rec = Recorder::new(gpu);
+    training_loss::record(&mut rec, gpu, &loss, [samples, samples], [&out, &input], &buffers)
         .expect("recorded");
-    rec.finish().submit(gpu());
-    let losses: Vec<f32> = block_on(gpu().read(&losses)).expect("losses");
+    rec.finish().submit(gpu);
+    let losses: Vec<f32> = block_on(gpu.read(&losses)).expect("losses");
     assert_eq!([losses[0], losses[2], losses[3]], [0.5; 3], "other slots");
-    let d_output: Vec<f32> = block_on(gpu().read(&d_output)).expect("a gradient");
+    let d_output: Vec<f32> = block_on(gpu.read(&d_output)).expect("a gradient");
     let gradient = to_channels_first(&out, &d_output);
     let mut pixels = d_output.chunks_exact(out.quads() as usize * 4);
     assert!(pixels.all(|pixel| pixel[out.channels() as usize..].iter().all(|&d| d == 0.0)), "padding");
     Found {
-        sample_losses: block_on(gpu().read(&sample_losses)).expect("losses of samples"),
+        sample_losses: block_on(gpu.read(&sample_losses)).expect("losses of samples"),
         loss: losses[1] - 0.25,
         d_output: gradient,
     }
@@ -117,33 +118,37 @@ fn check(spec: &DiffusionSpec, loss: LossType, gamma: Option<f64>, shape: [u32; 
             f32s(&outputs_near(&twin, timesteps[i], &rows(&x_start, i), &rows(&noise, i), 10 * i as u64))
         })
         .collect();
-    let found = on_gpu((spec, loss, gamma), shape, &timesteps, [&x_start, &noise, &output]);
+    for gpu in devices() {
+        let found = on_gpu(gpu, (spec, loss, gamma), shape, &timesteps, [&x_start, &noise, &output]);
 
-    let outputs = output.len() / timesteps.len();
-    let mut mean = 0.0;
-    for (i, &t) in timesteps.iter().enumerate() {
-        let name = format!("{loss:?} {gamma:?}, {:?}, {:?}, t {t}", spec.prediction_type, spec.variance_type);
-        let own = f64s(&output[i * outputs..(i + 1) * outputs]);
-        let (want, gradient) = twin.of(t, &rows(&x_start, i), &rows(&noise, i), &own);
-        let parts = [want.mse.unwrap_or(0.0), want.vb.unwrap_or(0.0)];
-        for (found, want) in found.sample_losses[i].iter().zip(parts) {
-            // Relative, whatever the scale.
-            let unit = want.abs().max(1e-6);
-            assert_close(&name, &[f64::from(*found) / unit], &[want / unit], TOLERANCE);
-            let wrong = f64::from(*found) / unit + 1e-3;
-            assert_fails(&name, || assert_close("spoilt", &[wrong], &[want / unit], TOLERANCE));
+        let outputs = output.len() / timesteps.len();
+        let mut mean = 0.0;
+        for (i, &t) in timesteps.iter().enumerate() {
+            let (prediction, variance) = (spec.prediction_type, spec.variance_type);
+            let device = device_name(gpu);
+            let name = format!("{device}: {loss:?} {gamma:?}, {prediction:?}, {variance:?}, t {t}");
+            let own = f64s(&output[i * outputs..(i + 1) * outputs]);
+            let (want, gradient) = twin.of(t, &rows(&x_start, i), &rows(&noise, i), &own);
+            let parts = [want.mse.unwrap_or(0.0), want.vb.unwrap_or(0.0)];
+            for (found, want) in found.sample_losses[i].iter().zip(parts) {
+                // Relative, whatever the scale.
+                let unit = want.abs().max(1e-6);
+                assert_close(&name, &[f64::from(*found) / unit], &[want / unit], TOLERANCE);
+                let wrong = f64::from(*found) / unit + 1e-3;
+                assert_fails(&name, || assert_close("spoilt", &[wrong], &[want / unit], TOLERANCE));
+            }
+            mean += want.loss / timesteps.len() as f64;
+            let found = &found.d_output[i * outputs..(i + 1) * outputs];
+            let want: Vec<f64> = gradient.iter().map(|g| g / timesteps.len() as f64).collect();
+            for half in [0..n, n..outputs].into_iter().filter(|half| !half.is_empty()) {
+                let (found, want) = (&found[half.clone()], &want[half]);
+                assert_relative_l2(&format!("{name}, gradient"), found, want, TOLERANCE);
+                let wrong: Vec<f32> = found.iter().map(|g| 1.001 * g).collect();
+                assert_fails(&name, || assert_relative_l2("spoilt", &wrong, want, TOLERANCE));
+            }
         }
-        mean += want.loss / timesteps.len() as f64;
-        let found = &found.d_output[i * outputs..(i + 1) * outputs];
-        let want: Vec<f64> = gradient.iter().map(|g| g / timesteps.len() as f64).collect();
-        for half in [0..n, n..outputs].into_iter().filter(|half| !half.is_empty()) {
-            let (found, want) = (&found[half.clone()], &want[half]);
-            assert_relative_l2(&format!("{name}, gradient"), found, want, TOLERANCE);
-            let wrong: Vec<f32> = found.iter().map(|g| 1.001 * g).collect();
-            assert_fails(&name, || assert_relative_l2("spoilt", &wrong, want, TOLERANCE));
-        }
+        assert_close("mean", &[f64::from(found.loss) / mean], &[1.0], TOLERANCE);
     }
-    assert_close("mean", &[f64::from(found.loss) / mean], &[1.0], TOLERANCE);
 }
 
 #[test]

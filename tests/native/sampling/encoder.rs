@@ -8,7 +8,7 @@ use ddpm::spec::DiffusionSpec;
 
 use super::super::compare::{assert_fails, assert_mean_abs, mean_abs};
 use super::super::fixtures::{Fixture, path};
-use super::super::gpu::{block_on, gpu};
+use super::super::gpu::{block_on, cpu};
 
 /// Mean |Δ| of pictures on [−1, 1] after encoding and decoding, at these steps. Measured: see the test's output.
 const STEPS: [(u32, f64); 3] = [(10, 0.2), (20, 0.1), (50, 0.04)];
@@ -20,7 +20,7 @@ fn what_is_encoded_is_decoded_the_better_the_more_steps() {
     let pred_noise = PredNoise::FromClippedXStart;
     let chain = |method, steps, x: &[f32]| {
         let options = SamplerOptions { count: 2, method, steps, ..SamplerOptions::default() };
-        let mut sampler = Sampler::new(gpu(), &checkpoint, &options).expect("a chain");
+        let mut sampler = Sampler::new(cpu(), &checkpoint, &options).expect("a chain");
         sampler.write_x(x, 0).expect("x");
         run(&mut sampler, None, |_| ()).expect("a chain");
         block_on(sampler.read_view(0)).expect("x")

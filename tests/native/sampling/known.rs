@@ -9,7 +9,7 @@ use ddpm::spec::{DiffusionSpec, VarianceType};
 
 use super::super::compare::{assert_fails, assert_max_abs, max_abs};
 use super::super::fixtures::path;
-use super::super::gpu::{block_on, gpu};
+use super::super::gpu::{block_on, cpu, devices};
 use super::super::reference::random::normals;
 use super::super::refusal::assert_refused;
 
@@ -46,23 +46,25 @@ fn noised(checkpoint: &Checkpoint, pictures: &[f32], count: usize, t: u32, share
 fn a_chain_starts_from_pictures_at_any_level() {
     let checkpoint = checkpoint("grey28");
     let pictures = normals(8, 2 * 784, 0.0, 0.5);
-    for shared_noise in [false, true] {
-        let options = SamplerOptions { shared_noise, ..options() };
-        let mut sampler = Sampler::new(gpu(), &checkpoint, &options).expect("a chain");
-        for steps_done in [0, 3, 9] {
-            sampler.start_from(&pictures, steps_done).expect("a start");
-            let t = sampler.t().expect("a step");
-            assert_eq!((sampler.steps_done(), sampler.steps_before(t)), (steps_done, steps_done));
-            let want = noised(&checkpoint, &pictures, 2, t, shared_noise);
-            let x_t = view(&sampler);
-            assert_max_abs(&format!("from t = {t}"), &x_t, &want, 4e-6);
-            let wrong = noised(&checkpoint, &pictures, 2, t, !shared_noise);
-            assert_fails("another's noise", || assert_max_abs("wrong", &x_t, &wrong, 1e-3));
+    for gpu in devices() {
+        for shared_noise in [false, true] {
+            let options = SamplerOptions { shared_noise, ..options() };
+            let mut sampler = Sampler::new(gpu, &checkpoint, &options).expect("a chain");
+            for steps_done in [0, 3, 9] {
+                sampler.start_from(&pictures, steps_done).expect("a start");
+                let t = sampler.t().expect("a step");
+                assert_eq!((sampler.steps_done(), sampler.steps_before(t)), (steps_done, steps_done));
+                let want = noised(&checkpoint, &pictures, 2, t, shared_noise);
+                let x_t = view(&sampler);
+                assert_max_abs(&format!("from t = {t}"), &x_t, &want, 4e-6);
+                let wrong = noised(&checkpoint, &pictures, 2, t, !shared_noise);
+                assert_fails("another's noise", || assert_max_abs("wrong", &x_t, &wrong, 1e-3));
+            }
+            // Strength 0: the picture itself, to the last bit.
+            sampler.start_from(&pictures, 10).expect("a start");
+            run(&mut sampler, None, |_| ()).expect("nothing to do");
+            assert_eq!(view(&sampler), pictures);
         }
-        // Strength 0: the picture itself, to the last bit.
-        sampler.start_from(&pictures, 10).expect("a start");
-        run(&mut sampler, None, |_| ()).expect("nothing to do");
-        assert_eq!(view(&sampler), pictures);
     }
 }
 
@@ -73,7 +75,7 @@ fn pictures_that_share_their_noise_differ_by_their_beginning_alone() {
     let picture = normals(9, 784, 0.0, 0.5);
     let end = |shared_noise, first: &[f32]| {
         let options = SamplerOptions { shared_noise, method: DDIM, ..options() };
-        let mut sampler = Sampler::new(gpu(), &checkpoint, &options).expect("a chain");
+        let mut sampler = Sampler::new(cpu(), &checkpoint, &options).expect("a chain");
         sampler.start_from(&[first, &picture].concat(), 6).expect("a start");
         run(&mut sampler, None, |_| ()).expect("a chain");
         let x = view(&sampler);
@@ -83,61 +85,69 @@ fn pictures_that_share_their_noise_differ_by_their_beginning_alone() {
     assert!(end(false, &picture) > 1e-2);
     assert!(end(true, &normals(10, 784, 0.0, 0.5)) > 1e-2);
     let options = SamplerOptions { shared_noise: true, ..options() };
-    let x = view(&Sampler::new(gpu(), &checkpoint, &options).expect("a chain"));
+    let x = view(&Sampler::new(cpu(), &checkpoint, &options).expect("a chain"));
     assert_eq!(x[..784], x[784..], "x_T");
 }
 
 #[test]
 fn what_is_known_stays_and_the_rest_is_painted_anew() {
-    for (name, channels, pixels) in [("grey28", 1, 784), ("classes16", 3, 256)] {
-        let mut checkpoint = checkpoint(name);
-        // Guided, x is there twice.
-        let conditioning = match name {
-            "classes16" => {
-                checkpoint.metadata.null_class = Some(0);
-                Conditioning { label: Some(1), guidance: Some(2.0) }
+    for gpu in devices() {
+        for (name, channels, pixels) in [("grey28", 1, 784), ("classes16", 3, 256)] {
+            let mut checkpoint = checkpoint(name);
+            // Guided, x is there twice.
+            let conditioning = match name {
+                "classes16" => {
+                    checkpoint.metadata.null_class = Some(0);
+                    Conditioning { label: Some(1), guidance: Some(2.0) }
+                }
+                _ => Conditioning::default(),
+            };
+            let pictures = normals(11, 2 * channels * pixels, 0.0, 0.4);
+            let mask: Vec<f32> = (0..pixels).map(|pixel| if pixel % 5 < 2 { 1.0 } else { 0.0 }).collect();
+            let options = SamplerOptions { conditioning, ..options() };
+            let mut sampler = Sampler::new(gpu, &checkpoint, &options).expect("a chain");
+            let x_t = view(&sampler);
+            sampler.inpaint(&pictures, &mask).expect("a mask");
+            let known = |ix: usize| mask[ix % pixels] == 0.0;
+            let check = |sampler: &Sampler| {
+                let x = view(sampler);
+                let want = match sampler.t() {
+                    Some(t) => noised(&checkpoint, &pictures, 2, t, false),
+                    None => pictures.iter().map(|&x| x.into()).collect(),
+                };
+                let of = |keep: bool, x: Vec<f64>| -> Vec<f64> {
+                    x.into_iter().enumerate().filter(|(ix, _)| known(*ix) == keep).map(|(_, x)| x).collect()
+                };
+                let wide = || x.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
+                let name = format!("{name}, {} steps done", sampler.steps_done());
+                assert_max_abs(&name, &of(true, wide()), &of(true, want.clone()), 4e-6);
+                assert_fails(&name, || {
+                    assert_max_abs("painted anew", &of(false, wide()), &of(false, want), 1e-3)
+                });
+                x
+            };
+            let begun = check(&sampler);
+            assert!(
+                (0..begun.len()).all(|ix| known(ix) || begun[ix] == x_t[ix]),
+                "only what is known changes"
+            );
+            for steps in [1, 7, 10] {
+                run_until(&mut sampler, steps, None, |_| ()).expect("a chain");
+                check(&sampler);
             }
-            _ => Conditioning::default(),
-        };
-        let pictures = normals(11, 2 * channels * pixels, 0.0, 0.4);
-        let mask: Vec<f32> = (0..pixels).map(|pixel| if pixel % 5 < 2 { 1.0 } else { 0.0 }).collect();
-        let options = SamplerOptions { conditioning, ..options() };
-        let mut sampler = Sampler::new(gpu(), &checkpoint, &options).expect("a chain");
-        let x_t = view(&sampler);
-        sampler.inpaint(&pictures, &mask).expect("a mask");
-        let known = |ix: usize| mask[ix % pixels] == 0.0;
-        let check = |sampler: &Sampler| {
-            let x = view(sampler);
-            let want = match sampler.t() {
-                Some(t) => noised(&checkpoint, &pictures, 2, t, false),
-                None => pictures.iter().map(|&x| x.into()).collect(),
-            };
-            let of = |keep: bool, x: Vec<f64>| -> Vec<f64> {
-                x.into_iter().enumerate().filter(|(ix, _)| known(*ix) == keep).map(|(_, x)| x).collect()
-            };
-            let wide = || x.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
-            let name = format!("{name}, {} steps done", sampler.steps_done());
-            assert_max_abs(&name, &of(true, wide()), &of(true, want.clone()), 4e-6);
-            assert_fails(&name, || {
-                assert_max_abs("painted anew", &of(false, wide()), &of(false, want), 1e-3)
-            });
-            x
-        };
-        let begun = check(&sampler);
-        assert!((0..begun.len()).all(|ix| known(ix) || begun[ix] == x_t[ix]), "only what is known changes");
-        for steps in [1, 7, 10] {
-            run_until(&mut sampler, steps, None, |_| ()).expect("a chain");
-            check(&sampler);
+            let painted = view(&sampler);
+            sampler.restart(SEED);
+            assert_eq!(check(&sampler), begun, "restarted");
+            run(&mut sampler, None, |_| ()).expect("a chain");
+            assert_eq!(view(&sampler), painted);
+            let mut free = Sampler::new(gpu, &checkpoint, &options).expect("a chain");
+            run(&mut free, None, |_| ()).expect("a chain");
+            let free = view(&free);
+            assert!(
+                (0..free.len()).any(|ix| !known(ix) && (free[ix] - painted[ix]).abs() > 1e-3),
+                "it fits in"
+            );
         }
-        let painted = view(&sampler);
-        sampler.restart(SEED);
-        assert_eq!(check(&sampler), begun, "restarted");
-        run(&mut sampler, None, |_| ()).expect("a chain");
-        assert_eq!(view(&sampler), painted);
-        let mut free = Sampler::new(gpu(), &checkpoint, &options).expect("a chain");
-        run(&mut free, None, |_| ()).expect("a chain");
-        let free = view(&free);
-        assert!((0..free.len()).any(|ix| !known(ix) && (free[ix] - painted[ix]).abs() > 1e-3), "it fits in");
     }
 }
 
@@ -179,7 +189,7 @@ fn steps_that_are_taken_again_are_steps_and_noise() {
 
 #[test]
 fn starts_and_masks_that_do_not_fit_are_refused() {
-    let mut sampler = Sampler::new(gpu(), &checkpoint("grey28"), &options()).expect("a chain");
+    let mut sampler = Sampler::new(cpu(), &checkpoint("grey28"), &options()).expect("a chain");
     let pictures = vec![0.0; 2 * 784];
     assert_refused(sampler.start_from(&pictures[1..], 3), &["1568", "1567"]);
     assert_refused(sampler.start_from(&pictures, 11), &["10 steps", "11"]);

@@ -9,7 +9,7 @@ use ddpm::graph::unet;
 use ddpm::spec::{DiffusionSpec, LearningRateSchedule, TrainSpec};
 use ddpm::train::{Preset, TrainBatch, Trainer, initial_weights};
 
-use super::super::gpu::{block_on, gpu};
+use super::super::gpu::{block_on, cpu};
 
 const STEPS: u32 = 240;
 const BATCH: u32 = 8;
@@ -46,7 +46,7 @@ fn loss_after_training(stopped: &[&str]) -> f64 {
         stopped: stopped.iter().map(|&name| name.to_owned()).collect(),
         ..TrainSpec::default()
     };
-    let mut trainer = Trainer::new(gpu(), &checkpoint, &spec).expect("a trainer");
+    let mut trainer = Trainer::new(cpu(), &checkpoint, &spec).expect("a trainer");
     let batch = |x_start| TrainBatch { x_start, labels: None };
     for x_start in &training {
         trainer.train_step(&batch(x_start)).expect("a step");

@@ -1,12 +1,13 @@
 //! What training takes is what was told before.
 
+use ddpm::gpu::GpuContext;
 use ddpm::graph::unet;
 use ddpm::spec::TrainSpec;
 use ddpm::train::{MemoryEstimate, Preset, Trainer};
 
 use super::untrained;
 use crate::compare::assert_fails;
-use crate::gpu::gpu;
+use crate::gpu::{devices, name};
 use crate::refusal::assert_refused;
 
 const GIB: u64 = 1 << 30;
@@ -19,17 +20,20 @@ fn assert_told(name: &str, told: u64, allocated: u64) {
 }
 
 /// Records the training of `preset` at `micro_batch`, or the largest that is told to fit `budget`; bytes told and allocated.
-fn record(preset: Preset, shape: [u32; 3], micro_batch: Option<u32>, budget: u64) -> (u64, u64) {
+fn record(
+    gpu: &GpuContext,
+    preset: Preset,
+    shape: [u32; 3],
+    micro_batch: Option<u32>,
+    budget: u64,
+) -> (u64, u64) {
     let checkpoint = untrained(preset.network(shape));
     let graph = unet::describe(&checkpoint.unet, checkpoint.unet.sample_size).expect("a graph");
-    let gpu = gpu().with_tile(gpu().tile());
+    let gpu = gpu.with_tile(gpu.tile());
     let estimate = MemoryEstimate::new(&graph, &gpu);
     let training = preset.training();
-    let chosen = {
-        let limits = gpu.device().limits();
-        estimate.micro_batch(training.batch_size, budget, limits.max_storage_buffer_binding_size)
-    }
-    .expect("a micro-batch");
+    let chosen =
+        estimate.micro_batch(training.batch_size, budget, gpu.largest_buffer()).expect("a micro-batch");
     let micro_batch = micro_batch.unwrap_or(chosen);
     println!("{preset}: micro-batches of {micro_batch}");
     let spec = TrainSpec { micro_batch, ..training };
@@ -39,18 +43,22 @@ fn record(preset: Preset, shape: [u32; 3], micro_batch: Option<u32>, budget: u64
 
 #[test]
 fn the_estimate_is_what_is_allocated() {
-    for (preset, shape) in [(Preset::Tiny, [1, 28, 28]), (Preset::Small, [3, 32, 32])] {
-        let (told, allocated) = record(preset, shape, Some(16), 8 * GIB);
-        assert_told(preset.name(), told, allocated);
-        assert_fails(preset.name(), || assert_told("spoilt", told / 2, allocated));
+    for gpu in devices() {
+        for (preset, shape) in [(Preset::Tiny, [1, 28, 28]), (Preset::Small, [3, 32, 32])] {
+            let (told, allocated) = record(gpu, preset, shape, Some(16), 8 * GIB);
+            assert_told(&format!("{preset} on {}", name(gpu)), told, allocated);
+            assert_fails(preset.name(), || assert_told("spoilt", told / 2, allocated));
+        }
     }
 }
 
 #[test]
 fn the_papers_batch_of_128_fits_8_gib() {
-    let (told, allocated) = record(Preset::Cifar10, [3, 32, 32], None, 8 * GIB);
-    assert_told("cifar10", told, allocated);
-    assert!(allocated <= 8 * GIB, "{allocated} bytes");
+    for gpu in devices() {
+        let (told, allocated) = record(gpu, Preset::Cifar10, [3, 32, 32], None, 8 * GIB);
+        assert_told(&format!("cifar10 on {}", name(gpu)), told, allocated);
+        assert!(allocated <= 8 * GIB, "{allocated} bytes");
+    }
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Training in every mode: against PyTorch's autograd in fixtures/train/modes, and that each learns.
 
 use ddpm::checkpoint::Checkpoint;
+use ddpm::gpu::GpuContext;
 use ddpm::schedule::rescaled_linear_range;
 use ddpm::spec::{DiffusionSpec, LossType, PredictionType, TrainSpec, VarianceType};
 use ddpm::train::{Preset, TrainBatch, TrainState, Trainer};
 
 use super::super::compare::assert_fails;
 use super::super::fixtures::{self, Fixture};
-use super::super::gpu::{block_on, gpu};
+use super::super::gpu::{block_on, cpu, devices, name as device_name};
 use super::super::kernels::training_loss::{ALL_LOSSES, ALL_PREDICTIONS, ALL_VARIANCES};
 use super::trajectory::{assert_losses, assert_moved_alike, spec as trajectory_spec};
 use super::{Data, short, small_unet, untrained};
@@ -49,18 +50,22 @@ fn mode(name: &str) -> (DiffusionSpec, TrainSpec) {
 
 /// Twenty steps: losses, norms and the weights that they end with.
 fn run((diffusion, spec): &(DiffusionSpec, TrainSpec)) -> [Vec<f64>; 2] {
-    let (losses, _) = run_to_the_end(diffusion, spec);
+    let (losses, _) = run_to_the_end(cpu(), diffusion, spec);
     losses
 }
 
-fn run_to_the_end(diffusion: &DiffusionSpec, spec: &TrainSpec) -> ([Vec<f64>; 2], TrainState) {
+fn run_to_the_end(
+    gpu: &GpuContext,
+    diffusion: &DiffusionSpec,
+    spec: &TrainSpec,
+) -> ([Vec<f64>; 2], TrainState) {
     let folder = if diffusion.variance_type.is_learned() { "modes" } else { "trajectory" };
     let read = |name: &str| std::fs::read(fixtures::path(&format!("train/{folder}/{name}"))).expect(name);
     let config = String::from_utf8(read("config.json")).expect("text");
     let weights = read("diffusion_pytorch_model.safetensors");
     let mut checkpoint = Checkpoint::from_parts(&config, None, weights).expect("a checkpoint");
     checkpoint.diffusion = diffusion.clone();
-    let mut trainer = Trainer::new(gpu(), &checkpoint, spec).expect("a trainer");
+    let mut trainer = Trainer::new(gpu, &checkpoint, spec).expect("a trainer");
     let x_start = Fixture::load("train/trajectory/trajectory.safetensors").f32("x_start").data;
     for batch in x_start.chunks_exact(x_start.len() / spec.steps as usize) {
         trainer.train_step(&TrainBatch { x_start: batch, labels: None }).expect("a step");
@@ -88,11 +93,15 @@ fn twenty_steps_in_other_modes() {
 fn the_hybrid_loss_and_what_is_seen() {
     let name = "epsilon.learned_range.rescaled_mse";
     let (diffusion, spec) = mode(name);
-    let (_, state) = run_to_the_end(&diffusion, &spec);
-    let start = "train/modes/diffusion_pytorch_model.safetensors";
-    assert_moved_alike(name, &state.arrays[0], ("train/modes/modes.safetensors", "final"), start);
-
     let want = Fixture::load("train/modes/modes.safetensors").f64(&format!("{name}/losses")).data;
+    for gpu in devices() {
+        let ([losses, _], state) = run_to_the_end(gpu, &diffusion, &spec);
+        let start = "train/modes/diffusion_pytorch_model.safetensors";
+        let name = format!("{name} on {}", device_name(gpu));
+        assert_losses(&name, &losses, &want);
+        assert_moved_alike(&name, &state.arrays[0], ("train/modes/modes.safetensors", "final"), start);
+    }
+
     let wrong = [
         ("another loss", mode("epsilon.learned_range.mse")),
         ("another variance", mode("epsilon.learned.rescaled_mse")),
@@ -119,11 +128,11 @@ fn before_and_after(diffusion: &DiffusionSpec, spec: &TrainSpec, steps: u32) -> 
         let losses = block_on(trainer.read_losses(0)).expect("losses");
         losses.iter().map(|step| f64::from(step.loss)).sum::<f64>() / f64::from(steps)
     };
-    let mut trainer = Trainer::new(gpu(), &checkpoint, spec).expect("a trainer");
+    let mut trainer = Trainer::new(cpu(), &checkpoint, spec).expect("a trainer");
     play(&mut trainer);
     let trained = TrainState { steps_done: 0, ..block_on(trainer.state()).expect("a state") };
     let still = TrainSpec { learning_rate: 0.0, ..spec.clone() };
-    let mut observer = Trainer::new(gpu(), &checkpoint, &still).expect("a trainer");
+    let mut observer = Trainer::new(cpu(), &checkpoint, &still).expect("a trainer");
     let before = play(&mut observer);
     observer.restore(&trained).expect("the same network");
     [before, play(&mut observer)]
@@ -168,7 +177,7 @@ fn tiny_trains_in_every_mode() {
             let loss = losses.next().expect("endless");
             let training = TrainSpec { warmup_steps: 1, ..Preset::Tiny.training() };
             let spec = TrainSpec { loss, batch_size: 2, micro_batch: 2, ..training };
-            let mut trainer = Trainer::new(gpu(), &checkpoint, &spec).expect("a trainer");
+            let mut trainer = Trainer::new(cpu(), &checkpoint, &spec).expect("a trainer");
             let data = Data::stripes(4, 2, 28);
             for step in 0..4 {
                 trainer.train_step(&data.batch(step, false)).expect("a step");

@@ -4,7 +4,7 @@ use ddpm::gpu::{Algorithm, ConvShape, Method, Methods, Tile};
 use ddpm::train::{SavedState, StateOrigin, Trainer};
 
 use super::{Data, short, small_unet, untrained};
-use crate::gpu::{block_on, gpu};
+use crate::gpu::{block_on, cpu, gpu};
 use crate::refusal::assert_refused;
 use crate::scratch::Scratch;
 
@@ -45,7 +45,7 @@ fn a_state_is_read_as_it_was_written_and_a_damaged_one_is_refused() {
     let scratch = Scratch::new("state");
     let path = scratch.path("state.safetensors");
     let mut trainer =
-        Trainer::new(gpu(), &untrained(small_unet(None, 0.0)), &short(4, 2)).expect("a trainer");
+        Trainer::new(cpu(), &untrained(small_unet(None, 0.0)), &short(4, 2)).expect("a trainer");
     let data = Data::stripes(2, 4, 8);
     for step in 0..2 {
         trainer.train_step(&data.batch(step, false)).expect("a step");

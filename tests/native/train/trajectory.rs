@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use ddpm::checkpoint::Checkpoint;
+use ddpm::gpu::GpuContext;
 use ddpm::spec::TrainSpec;
 use ddpm::train::{StepLoss, TrainBatch, TrainState, Trainer};
 
 use super::super::compare::{assert_fails, relative_l2};
 use super::super::fixtures::{self, Fixture};
-use super::super::gpu::{block_on, methods};
+use super::super::gpu::{block_on, cpu, devices, levels, methods, name as device_name};
 
 const KNOWN: &str = "train/trajectory/trajectory.safetensors";
 const START: &str = "train/trajectory/diffusion_pytorch_model.safetensors";
@@ -36,7 +37,7 @@ pub fn spec(weight_decay: f64, micro_batch: u32) -> TrainSpec {
     }
 }
 
-fn run(gpu: &ddpm::gpu::GpuContext, spec: &TrainSpec) -> (Vec<StepLoss>, TrainState) {
+fn run(gpu: &GpuContext, spec: &TrainSpec) -> (Vec<StepLoss>, TrainState) {
     let read = |name: &str| std::fs::read(fixtures::path(&format!("train/trajectory/{name}"))).expect(name);
     let config = String::from_utf8(read("config.json")).expect("text");
     let weights = read("diffusion_pytorch_model.safetensors");
@@ -77,29 +78,46 @@ pub fn assert_moved_alike(
     assert!(difference <= TOLERANCE, "{name}: {difference:e}");
 }
 
-#[test]
-fn twenty_steps_of_adam_in_every_tiling() {
+/// Losses, norms, weights and their average after twenty steps of Adam.
+fn check(name: &str, gpu: &GpuContext, micro_batch: u32) {
     let fixture = trajectory();
     let (losses, norms) = (fixture.f64("losses").data, fixture.f64("grad_norms").data);
-    for ((tile, gpu), micro_batch) in methods().zip([BATCH, BATCH, BATCH, BATCH / 4, BATCH, BATCH / 2]) {
-        let name = format!("{tile:?} by {micro_batch}");
-        let (found, state) = run(gpu, &spec(0.0, micro_batch));
-        let column = |of: fn(&StepLoss) -> f32| found.iter().map(|s| f64::from(of(s))).collect::<Vec<_>>();
-        assert_losses(&format!("{name}, losses"), &column(|s| s.loss), &losses);
-        assert_losses(&format!("{name}, norms"), &column(|s| s.grad_norm), &norms);
-        assert_moved_alike(&name, &state.arrays[0], (KNOWN, "final"), START);
-        assert_moved_alike(&format!("{name}, average"), &state.arrays[3], (KNOWN, "ema"), START);
+    let (found, state) = run(gpu, &spec(0.0, micro_batch));
+    let column = |of: fn(&StepLoss) -> f32| found.iter().map(|s| f64::from(of(s))).collect::<Vec<_>>();
+    assert_losses(&format!("{name}, losses"), &column(|s| s.loss), &losses);
+    assert_losses(&format!("{name}, norms"), &column(|s| s.grad_norm), &norms);
+    assert_moved_alike(name, &state.arrays[0], (KNOWN, "final"), START);
+    assert_moved_alike(&format!("{name}, average"), &state.arrays[3], (KNOWN, "ema"), START);
+}
+
+#[test]
+fn twenty_steps_of_adam_on_every_vector_unit() {
+    for (level, gpu) in levels() {
+        check(&format!("{level:?}"), &gpu, BATCH);
     }
 }
 
 #[test]
+fn twenty_steps_of_adam_in_every_tiling() {
+    let micro_batches = [BATCH, BATCH, BATCH, BATCH / 4, BATCH, BATCH / 2, BATCH / 4];
+    let mut tilings = methods();
+    for micro_batch in micro_batches {
+        let (tile, gpu) = tilings.next().expect("a way for each size");
+        check(&format!("{tile:?} by {micro_batch}"), gpu, micro_batch);
+    }
+    assert!(tilings.next().is_none(), "a size for each way");
+}
+
+#[test]
 fn twenty_steps_of_adamw_and_what_is_seen() {
-    let gpu = super::super::gpu::gpu();
-    let (found, state) = run(gpu, &spec(0.01, BATCH));
-    let column: Vec<f64> = found.iter().map(|s| f64::from(s.loss)).collect();
     let want = trajectory().f64("adamw/losses").data;
-    assert_losses("AdamW, losses", &column, &want);
-    assert_moved_alike("AdamW", &state.arrays[0], (KNOWN, "adamw/final"), START);
+    for gpu in devices() {
+        let (found, state) = run(gpu, &spec(0.01, BATCH));
+        let column: Vec<f64> = found.iter().map(|s| f64::from(s.loss)).collect();
+        let name = format!("AdamW on {}", device_name(gpu));
+        assert_losses(&format!("{name}, losses"), &column, &want);
+        assert_moved_alike(&name, &state.arrays[0], (KNOWN, "adamw/final"), START);
+    }
 
     let wrong: BTreeMap<&str, TrainSpec> = BTreeMap::from([
         ("another seed", TrainSpec { seed: 12, ..spec(0.01, BATCH) }),
@@ -108,7 +126,7 @@ fn twenty_steps_of_adamw_and_what_is_seen() {
         ("another beta", TrainSpec { beta2: 0.99, ..spec(0.01, BATCH) }),
     ]);
     for (what, spec) in wrong {
-        let (found, _) = run(gpu, &spec);
+        let (found, _) = run(cpu(), &spec);
         let column: Vec<f64> = found.iter().map(|s| f64::from(s.loss)).collect();
         assert_fails(what, || assert_losses("spoilt", &column, &want));
     }

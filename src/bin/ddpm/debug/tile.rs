@@ -1,7 +1,7 @@
 //! Tilings on the command line.
 
 use clap::ValueEnum;
-use ddpm::error::Result;
+use ddpm::error::{Error, Result};
 use ddpm::gpu::{GpuContext, Tile};
 
 use crate::device::Device;
@@ -25,10 +25,16 @@ impl TileName {
     /// The device, tiled so.
     ///
     /// # Errors
-    /// If there is no such adapter, or it refuses a device.
+    /// If there is no such adapter, it refuses a device, or it has no shaders to be tiled.
     pub fn gpu(self, device: &Device) -> Result<GpuContext> {
         let gpu = device.gpu()?;
-        Ok(self.tile().map_or(gpu.clone(), |tile| gpu.with_tile(tile)))
+        match self.tile() {
+            None => Ok(gpu),
+            Some(tile) if gpu.processor().is_none() => Ok(gpu.with_tile(tile)),
+            Some(_) => Err(Error::input(
+                "--tile: expected an adapter that runs shaders, found the processor, which has a way of its own",
+            )),
+        }
     }
 
     fn tile(self) -> Option<Tile> {

@@ -26,7 +26,7 @@ use progress::Evaluation;
 use state::Origin;
 
 /// Pictures where nobody says how many.
-const CPU_COUNT: u32 = 16;
+const CPU_COUNT: u32 = 64;
 const GPU_COUNT: u32 = 512;
 /// Pictures in a batch where nobody says how many.
 const CPU_BATCH: u32 = 16;
@@ -61,7 +61,7 @@ pub struct Args {
     #[arg(long)]
     train_split: bool,
 
-    /// How many pictures, the first of the split [default: 16 on a CPU adapter, 512 on others], or of each set [default: all].
+    /// How many pictures, the first of the split [default: 64 on the CPU, 512 on GPUs], or of each set [default: all].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
 
@@ -85,7 +85,7 @@ pub struct Args {
     #[arg(long, value_name = "LABEL")]
     null_class: Option<u32>,
 
-    /// Pictures computed together [default: 16 on a CPU adapter, 128 on others].
+    /// Pictures computed together [default: 16 on the CPU, 128 on GPUs].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
 

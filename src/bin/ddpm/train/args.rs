@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long)]
     pub resume: bool,
 
-    /// Go on even with another configuration, other pictures or another adapter than before.
+    /// Go on even with another configuration, other pictures, another adapter or vector unit than before.
     #[arg(long, requires = "resume")]
     pub force: bool,
 
@@ -122,7 +122,7 @@ pub struct TrainingArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub micro_batch: Option<u32>,
 
-    /// What the micro-batch is chosen to fit [default: 4 on a CPU adapter, 8 on others].
+    /// What the micro-batch is chosen to fit [default: 4 on the CPU, 8 on GPUs].
     #[arg(long, value_name = "GIB", value_parser = parse_memory)]
     pub memory: Option<f64>,
 

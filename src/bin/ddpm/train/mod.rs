@@ -25,7 +25,7 @@ use metrics::Metrics;
 use request::Request;
 use session::{End, Session};
 
-use crate::device::Device;
+use crate::device::{self, Device};
 use crate::shell::quoted_path;
 use crate::tuning::tuned_for_training;
 use crate::work::advise;
@@ -51,7 +51,7 @@ pub fn run(args: &Args, device: &Device) -> Outcome {
     let mut origin = StateOrigin {
         config: config.to_toml()?,
         pictures: dataset.num_pictures(),
-        adapter: gpu.adapter().name.clone(),
+        adapter: device::origin(&gpu),
         tile: format!("{:?}", gpu.tile()),
         methods: Vec::new(),
     };

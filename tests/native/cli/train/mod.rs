@@ -74,7 +74,7 @@ impl Scratch {
     }
 
     /// Asserts that two runs ended in the same bytes, and that nothing else is left of them.
-    fn assert_same_end(&self, run: &str, other: &str) {
+    pub(super) fn assert_same_end(&self, run: &str, other: &str) {
         let names = |run: &str| -> Vec<String> {
             let folder = self.0.join(run);
             let files = self.files().into_iter().filter_map(|(path, _)| {

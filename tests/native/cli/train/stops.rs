@@ -3,8 +3,12 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use ddpm::gpu::Level;
+
 use super::super::bad_input::assert_refused;
+use super::super::shader_adapter;
 use super::Scratch;
+use crate::gpu::{cpu, gpu, repetitions};
 
 impl Scratch {
     /// Begins `ddpm` with the words of `line`.
@@ -23,11 +27,16 @@ fn share(ix: u32) -> f64 {
 /// returns in how many steps it was interrupted.
 fn kill(scratch: &Scratch, run: &str, options: &str, kills: u32, whole: Duration) -> Vec<u64> {
     let line = format!("train --config run.toml {options} --out {run} --resume");
+    let metrics = scratch.0.join(run).join("metrics.jsonl");
     let mut seen = Vec::new();
     let mut killed = 0;
     while killed < kills {
         let mut child = scratch.spawn(&line);
-        std::thread::sleep(whole.mul_f64(0.08 + 0.4 * share(killed)));
+        // The last after something was done, however few they are.
+        match killed + 1 == kills {
+            true => wait_for(&metrics),
+            false => std::thread::sleep(whole.mul_f64(0.08 + 0.4 * share(killed))),
+        }
         child.kill().expect("killed");
         let output = child.wait_with_output().expect("an end");
         if output.status.success() {
@@ -37,8 +46,7 @@ fn kill(scratch: &Scratch, run: &str, options: &str, kills: u32, whole: Duration
         }
         assert!(output.status.code().is_none(), "{}", String::from_utf8_lossy(&output.stderr));
         killed += 1;
-        let metrics = scratch.0.join(run).join("metrics.jsonl");
-        seen.push(std::fs::read_to_string(metrics).map_or(0, |text| text.lines().count() as u64));
+        seen.push(std::fs::read_to_string(&metrics).map_or(0, |text| text.lines().count() as u64));
     }
     scratch.succeed(&line);
     seen
@@ -50,7 +58,7 @@ fn killed_runs_end_in_the_same_bytes() {
     for (run, options) in [("whole", "--micro-batch 4"), ("parts", "--micro-batch 2")] {
         let began = Instant::now();
         scratch.succeed(&format!("train --config run.toml {options} --out {run}-reference"));
-        let seen = kill(&scratch, run, options, 10, began.elapsed());
+        let seen = kill(&scratch, run, options, repetitions(3, 20), began.elapsed());
         println!("{run}: lines of metrics at the kills: {seen:?}");
         assert!(seen.iter().any(|&lines| lines > 0), "no kill came after the first steps: {seen:?}");
         scratch.assert_same_end(run, &format!("{run}-reference"));
@@ -62,7 +70,7 @@ fn killed_runs_end_in_the_same_bytes() {
 fn an_interrupted_run_saves_and_says_how_to_go_on() {
     let scratch = Scratch::with_pictures("interrupt");
     // A step that is due for nothing is as good as any.
-    let options = "--steps 400 --save-every 1000 --sample-every 0 --log-every 7";
+    let options = "--steps 1000 --save-every 2000 --sample-every 0 --log-every 7";
     scratch.succeed(&format!("train --config run.toml {options} --out reference"));
     let child = scratch.spawn(&format!("train --config run.toml {options} --out stopped"));
     wait_for(&scratch.0.join("stopped/metrics.jsonl"));
@@ -76,6 +84,23 @@ fn an_interrupted_run_saves_and_says_how_to_go_on() {
     scratch.assert_same_end("stopped", "reference");
 }
 
+/// Threads change nothing, not even in the middle of a run.
+#[cfg(unix)]
+#[test]
+fn a_run_goes_on_with_other_threads() {
+    let scratch = Scratch::with_pictures("threads");
+    let options = "--steps 1000 --save-every 2000 --sample-every 0 --log-every 7";
+    scratch.succeed(&format!("train --config run.toml {options} --threads 2 --out reference"));
+    let child = scratch.spawn(&format!("train --config run.toml {options} --threads 1 --out stopped"));
+    wait_for(&scratch.0.join("stopped/metrics.jsonl"));
+    signal(&child, "INT");
+    let output = child.wait_with_output().expect("an end");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.trim_end().ends_with("train --out stopped --resume --adapter cpu --threads 1"), "{said}");
+    scratch.succeed("train --out stopped --resume --threads 3");
+    scratch.assert_same_end("stopped", "reference");
+}
+
 #[cfg(unix)]
 fn signal(child: &Child, name: &str) {
     let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
@@ -83,7 +108,6 @@ fn signal(child: &Child, name: &str) {
 }
 
 /// Waits until there is something in a file.
-#[cfg(unix)]
 fn wait_for(path: &std::path::Path) {
     let began = Instant::now();
     while path.metadata().map_or(0, |metadata| metadata.len()) == 0 {
@@ -129,6 +153,51 @@ fn a_run_goes_on_only_as_it_began() {
     std::fs::rename(scratch.0.join(hidden), scratch.0.join(picture)).expect("renamed");
     scratch.succeed("train --out run --resume --force --steps 4");
     assert_eq!(scratch.metrics("run").last().expect("a line")["step"], 4);
+}
+
+/// Between devices, and vector units, the last bits differ.
+#[test]
+fn a_run_goes_on_only_where_it_began() {
+    let scratch = Scratch::with_pictures("devices");
+    let level = cpu().processor().expect("the processor").level();
+    let shaders = shader_adapter();
+    scratch.succeed("train --config run.toml --steps 2 --out run");
+    scratch.succeed(&format!("train --config run.toml --steps 2 --out shaders --adapter {shaders}"));
+    let (on_cpu, name) = (format!("cpu ({})", level.name()), &gpu().adapter().name);
+    assert_refused(
+        &scratch,
+        &[
+            (
+                1,
+                &format!("train --out run --resume --adapter {shaders}"),
+                &format!("adapter: expected {on_cpu}, found {name}; --force"),
+            ),
+            (
+                1,
+                "train --out shaders --resume",
+                &format!("adapter: expected {name}, found {on_cpu}; --force"),
+            ),
+        ],
+    );
+    scratch.succeed("train --out shaders --resume --force --steps 3");
+
+    let Some(other) = Level::all().into_iter().find(|other| *other != level) else {
+        println!("no other vector unit than {level:?}");
+        return;
+    };
+    let go_on = |options: &str| {
+        let mut command = scratch.command(&format!("train --out run --resume {options}"));
+        command.env("DDPM_SIMD", other.name()).output().expect("it runs")
+    };
+    let output = go_on("");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let words = format!("adapter: expected {on_cpu}, found cpu ({})", other.name());
+    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+    assert!(said.contains(&words), "{words} in {said}");
+    assert!(go_on("--force --steps 4").status.success(), "it is forced to");
+    // From then on it is a run of that vector unit.
+    assert!(go_on("").status.success(), "its own state");
+    assert_refused(&scratch, &[(1, "train --out run --resume", &format!("found {on_cpu}; --force"))]);
 }
 
 /// Asserts that going on with a run fails with one more line that has `words`, and leaves the last good state.

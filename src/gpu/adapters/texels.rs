@@ -1,8 +1,7 @@
 //! Textures that stand in for storage buffers where texel fetches are the faster loads, and uniform blocks.
 
-use super::buffer::TEXEL_ROW;
-use super::context::GpuContext;
 use crate::error::{Error, ErrorKind, Result};
+use crate::gpu::{GpuContext, TEXEL_ROW};
 
 /// `vec4<f32>`s in an `rgba32float` texture, [`TEXEL_ROW`] a row: texel i is at (i mod 1024, i div 1024).
 #[derive(Clone)]
@@ -30,6 +29,11 @@ impl GpuContext {
         let buffer = self.device().create_buffer(&descriptor);
         self.queue().write_buffer(&buffer, 0, bytes);
         buffer
+    }
+
+    /// The most bytes that a texture of texels may have.
+    pub fn largest_texels(&self) -> u64 {
+        u64::from(self.device().limits().max_texture_dimension_2d) * u64::from(TEXEL_ROW) * 16
     }
 
     /// A texture of `rows` rows of texels.

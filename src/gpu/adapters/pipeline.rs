@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::context::GpuContext;
-use super::kernel::{Binding, KernelKey, assemble};
 use crate::error::{Error, ErrorKind, Result};
+use crate::gpu::{Binding, GpuContext, KernelKey, assemble};
 
-pub(super) struct CompiledKernel {
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(super) key: KernelKey,
+pub(in crate::gpu) struct CompiledKernel {
+    #[cfg(feature = "tuning")]
+    pub(in crate::gpu) key: KernelKey,
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) layout: wgpu::BindGroupLayout,
 }
@@ -17,8 +16,8 @@ pub(super) struct CompiledKernel {
 impl GpuContext {
     /// Whether a kernel is there already.
     pub fn is_compiled(&self, key: KernelKey) -> bool {
-        let Some(kernels) = self.kernels() else { return true };
-        kernels.lock().is_ok_and(|kernels| kernels.iter().any(|(k, _)| *k == key))
+        let Some(wgpu) = self.wgpu() else { return true };
+        wgpu.kernels.lock().is_ok_and(|kernels| kernels.iter().any(|(k, _)| *k == key))
     }
 
     /// Compiles a kernel unless it is there already, and waits until the driver has.
@@ -26,7 +25,7 @@ impl GpuContext {
     /// # Errors
     /// If the driver refuses it.
     pub async fn compile_and_wait(&self, key: KernelKey) -> Result<()> {
-        if self.kernels().is_none() {
+        if self.wgpu().is_none() {
             return Ok(());
         }
         let scope = self.device().push_error_scope(wgpu::ErrorFilter::Validation);
@@ -42,8 +41,12 @@ impl GpuContext {
     /// # Panics
     /// If the device is none of wgpu's.
     pub(super) fn kernel(&self, key: KernelKey) -> Arc<CompiledKernel> {
-        let kernels = self.kernels().expect("wgpu's device");
-        let mut kernels = kernels.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut kernels = self
+            .wgpu()
+            .expect("wgpu's device")
+            .kernels
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some((_, kernel)) = kernels.iter().find(|(k, _)| *k == key) {
             return kernel.clone();
         }
@@ -93,7 +96,7 @@ impl GpuContext {
         });
         self.inner.counters.pipelines.fetch_add(1, Relaxed);
         CompiledKernel {
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "tuning")]
             key,
             pipeline,
             layout,
