@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Ours beside other systems that could do the same: benches/peers/run.sh [web|burn|pytorch] [OPTIONS]. Without a name, all.
+# Ours beside other systems that could do the same: benches/peers/run.sh [web|burn|burn-wgpu|candle|pytorch] [OPTIONS]. Without a name,
+# all but burn-wgpu, which is for adapters: beside the processor Burn has a backend of its own.
 # PYTHON is a Python with what requirements.txt names; web and pytorch need it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -31,9 +32,14 @@ web() {
   node "$PEERS/web/run.mjs" "$@"
 }
 
-burn() {
-  cargo run --release --manifest-path "$PEERS/Cargo.toml" --target-dir target/peers/cargo -- "$@"
+# The binary $2 of this folder's workspace, which the feature $1 builds.
+peer() {
+  cargo run --release --manifest-path "$PEERS/Cargo.toml" --target-dir target/peers/cargo --features "$1" --bin "$2" -- "${@:3}"
 }
+
+burn() { peer burn burn-peer "$@"; }
+burn-wgpu() { peer burn-wgpu burn-peer "$@"; }
+candle() { peer candle candle-peer "$@"; }
 
 pytorch() {
   need_python
@@ -41,7 +47,7 @@ pytorch() {
 }
 
 case "${1:-all}" in
-  web | burn | pytorch) "$1" "${@:2}" ;;
-  all) web && burn && pytorch ;;
-  *) die "which of: web, burn, pytorch?" ;;
+  web | burn | burn-wgpu | candle | pytorch) "$1" "${@:2}" ;;
+  all) web && burn && candle && pytorch ;;
+  *) die "which of: web, burn, burn-wgpu, candle, pytorch?" ;;
 esac

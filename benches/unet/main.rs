@@ -1,6 +1,6 @@
 //! `./build.sh bench`: what a device can do, this computer's processor or an adapter, and what each kernel, a U-Net's step, a
-//! training step and a whole chain make of it; and PyTorch beside them where it is. Medians of several runs, with their spread; FLOPs counted as direct
-//! convolutions, as `ddpm info` does.
+//! training step and a whole chain make of it; and PyTorch beside them where it is. Medians of several runs, with their spread;
+//! FLOPs counted as direct convolutions, as `ddpm info` does.
 //!
 //! `--adapter` or `DDPM_ADAPTER` chooses the device, `PYTHON` the Python that may have torch and diffusers.
 

@@ -1,5 +1,6 @@
-//! The same layer in Burn, as its users write it: modules, fusion, auto-tune, automatic differentiation.
+//! The layer in Burn, as its users write it: modules, automatic differentiation; on adapters also fusion and auto-tune.
 
+use beside::{EPSILON, GROUPS, Kind, Layer, Peer};
 use burn::module::Param;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, PaddingConfig2d};
@@ -7,8 +8,7 @@ use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor, TensorData};
 use ddpm::checkpoint::Weights;
 use ddpm::error::Result;
-
-use crate::layers::{EPSILON, GROUPS, Kind, Layer};
+use ddpm::gpu::GpuContext;
 
 struct Parts {
     norms: Vec<GroupNorm>,
@@ -23,48 +23,76 @@ pub struct Theirs {
     d_out: Tensor<4>,
 }
 
-impl Theirs {
-    /// With the weights and inputs that ours has.
-    pub fn new(device: &Device, layer: &Layer, weights: &Weights, [x, d_out]: [&[f32]; 2]) -> Result<Self> {
+impl Peer for Theirs {
+    const CRATE: &'static str = "burn";
+    const BACKWARD: bool = true;
+    const ADAPTERS: bool = cfg!(feature = "burn-wgpu");
+
+    fn device(gpu: &GpuContext) -> String {
+        format!("{:?}", device(gpu))
+    }
+
+    fn new(gpu: &GpuContext, layer: &Layer, weights: &Weights, [x, d_out]: [&[f32]; 2]) -> Result<Self> {
         let given = |values: &[f32], device: &Device| {
             Tensor::<4>::from_data(TensorData::new(values.to_vec(), layer.shape()), device)
         };
+        let device = device(gpu);
         let tracking = device.clone().autodiff();
         Ok(Self {
-            device: device.clone(),
-            plain: parts(device, layer, weights, given(x, device))?,
+            plain: parts(&device, layer, weights, given(x, &device))?,
             tracked: parts(&tracking, layer, weights, given(x, &tracking).require_grad())?,
             d_out: given(d_out, &tracking),
+            device,
         })
     }
 
-    pub fn forward(&self, times: u32) {
+    fn forward(&self, times: u32) -> Result<()> {
         for _ in 0..times {
             self.plain.forward();
         }
         self.wait();
+        Ok(())
     }
 
-    pub fn forward_and_backward(&self, times: u32) {
+    fn forward_and_backward(&self, times: u32) -> Result<()> {
         for _ in 0..times {
             (self.tracked.forward() * self.d_out.clone()).sum().backward();
         }
         self.wait();
+        Ok(())
     }
 
-    /// The output, and the gradients of the input and of the last weights.
-    pub fn answers(&self) -> [Vec<f32>; 3] {
+    fn answers(&self) -> Result<Vec<Vec<f32>>> {
         let output = self.tracked.forward();
         let gradients = (output.clone() * self.d_out.clone()).sum().backward();
         let last = self.tracked.convolutions.last().expect("a convolution").weight.val();
         let values = |tensor: Tensor<4>| tensor.into_data().to_vec::<f32>().expect("f32");
         let gradient = |tensor: &Tensor<4>| tensor.grad(&gradients).map(values).unwrap_or_default();
-        [values(output.clone().inner()), gradient(&self.tracked.x), gradient(&last)]
+        Ok(vec![values(output.clone().inner()), gradient(&self.tracked.x), gradient(&last)])
     }
+}
 
+impl Theirs {
     fn wait(&self) {
         self.device.sync().expect("Burn's device works");
     }
+}
+
+/// Burn's device where ours is `gpu`: its CPU backend beside the processor, or else what wgpu reaches.
+#[cfg(feature = "burn-wgpu")]
+fn device(gpu: &GpuContext) -> Device {
+    use burn::tensor::DeviceKind;
+    match (gpu.processor(), gpu.adapter().cpu) {
+        (Some(_), _) => Device::flex(),
+        (None, true) => Device::wgpu(DeviceKind::Cpu),
+        (None, false) => Device::wgpu(DeviceKind::DefaultDevice),
+    }
+}
+
+/// Burn's CPU backend.
+#[cfg(not(feature = "burn-wgpu"))]
+fn device(_: &GpuContext) -> Device {
+    Device::flex()
 }
 
 impl Parts {

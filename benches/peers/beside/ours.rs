@@ -1,4 +1,4 @@
-//! Our layer on the adapter.
+//! Our layer on the device.
 
 use ddpm::checkpoint::Weights;
 use ddpm::error::Result;
@@ -35,25 +35,27 @@ impl Ours {
         Ok(Self { gpu: gpu.clone(), graph, network, store, training })
     }
 
-    pub fn forward(&self, times: u32) {
+    pub fn forward(&self, times: u32) -> Result<()> {
         for _ in 0..times {
             self.network.plan.submit(&self.gpu);
         }
         self.gpu.wait();
+        self.gpu.check()
     }
 
-    pub fn forward_and_backward(&self, times: u32) {
+    pub fn forward_and_backward(&self, times: u32) -> Result<()> {
         for _ in 0..times {
             self.training.forward.submit(&self.gpu);
             self.training.backward.submit(&self.gpu);
         }
         self.gpu.wait();
+        self.gpu.check()
     }
 
     /// The output, and the gradients of the input and of the last weights, of the first call of
     /// [`Self::forward_and_backward`], which this is.
     pub fn answers(&self) -> Result<[Vec<f32>; 3]> {
-        self.forward_and_backward(1);
+        self.forward_and_backward(1)?;
         let output = pollster::block_on(self.training.read_output(&self.gpu))?;
         let d_x = pollster::block_on(self.training.read_d_x(&self.gpu))?;
         let gradients = pollster::block_on(self.store.read(&self.gpu, &self.graph, Array::Gradients))?;
