@@ -202,16 +202,19 @@ impl Block<'_> {
                 self.d_out.values[first * self.d_out.stride..].chunks(self.d_out.stride).take(line.count);
             let d_out = d_out.map(|pixel| S::as_simd_f32s(&pixel[..width]).0);
             let source = &self.x[line.source * x_row..];
+            // A copy that nothing else can see stays in registers.
+            let mut sums = acc;
             if self.sizes.upsample == 0 {
                 for (pixel, d) in source.chunks(x_row * stride).zip(d_out) {
-                    add_pixel(simd, &mut acc, &pixel[self.first..], d);
+                    sums = add_pixel(simd, sums, &pixel[self.first..], d);
                 }
             } else {
                 for (ix, d) in d_out.enumerate() {
                     let pixel = (line.column + ix) / 2 - line.column / 2;
-                    add_pixel(simd, &mut acc, &source[pixel * x_row + self.first..], d);
+                    sums = add_pixel(simd, sums, &source[pixel * x_row + self.first..], d);
                 }
             }
+            acc = sums;
         }
         for (acc, sums) in acc.iter().zip(self.sums.chunks_mut(channels(self.sizes.weight_quads))) {
             let values: &[f32] = bytemuck::cast_slice(acc);
@@ -222,22 +225,20 @@ impl Block<'_> {
     }
 }
 
-/// acc += x · d, of the first `ROWS` channels of a pixel.
+/// sums + x · d, of the first `ROWS` channels of a pixel.
 #[inline(always)]
 fn add_pixel<S: Simd, const ROWS: usize, const VECTORS: usize>(
     simd: S,
-    acc: &mut [[S::f32s; VECTORS]; ROWS],
+    mut sums: [[S::f32s; VECTORS]; ROWS],
     pixel: &[f32],
     d_out: &[S::f32s],
-) {
-    // Arrays, so that the loops have a length that is known, and `acc` stays in registers.
-    let (Some(pixel), Some(d_out)) = (pixel.first_chunk::<ROWS>(), d_out.first_chunk::<VECTORS>()) else {
-        return;
-    };
+) -> [[S::f32s; VECTORS]; ROWS] {
+    let (pixel, d_out) = (&pixel[..ROWS], &d_out[..VECTORS]);
     for r in 0..ROWS {
         let x = simd.splat_f32s(pixel[r]);
         for v in 0..VECTORS {
-            acc[r][v] = simd.mul_add_e_f32s(x, d_out[v], acc[r][v]);
+            sums[r][v] = simd.mul_add_e_f32s(x, d_out[v], sums[r][v]);
         }
     }
+    sums
 }
