@@ -11,20 +11,6 @@ pub use super::processor::HostKernel;
 #[derive(Clone, Copy, Debug)]
 pub enum HostKernel {}
 
-/// The host functions of a shader's entry points, in their order: `ops::host::$file::$kernel`.
-#[cfg(feature = "processor")]
-macro_rules! host {
-    ($($file:ident::$kernel:ident),*) => { &[$($crate::ops::host::$file::$kernel),*] };
-}
-/// A build without processors has no host kernels.
-#[cfg(not(feature = "processor"))]
-macro_rules! host {
-    ($($file:ident::$kernel:ident),*) => {
-        &[]
-    };
-}
-pub(crate) use host;
-
 /// Name, size and fields of a uniform block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParamsLayout {

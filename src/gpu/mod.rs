@@ -48,7 +48,7 @@ pub use profile::StepTime;
 #[cfg(feature = "tuning")]
 pub use timestamps::Timestamps;
 
-pub(crate) use kernel::{host, params, wgsl};
+pub(crate) use kernel::{params, wgsl};
 pub(crate) use plan::grid;
 #[cfg(feature = "processor")]
 pub(crate) use processor::vectorised;

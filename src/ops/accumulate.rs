@@ -1,7 +1,7 @@
 //! One more contribution to a gradient: `shaders/accumulate.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 
 params! {
     /// Sizes of a contribution; the fields are explained in `shaders/accumulate.wgsl`.

@@ -1,7 +1,7 @@
 //! On to the next micro-batch or step of training: `shaders/advance_training.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 
 params! {
     /// Settings of an advance; the fields are explained in `shaders/advance_training.wgsl`.

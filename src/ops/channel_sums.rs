@@ -1,7 +1,7 @@
 //! Sums of a tensor over pixels, chunk by chunk: `shaders/channel_sums.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 
 params! {
     /// Sizes of the sums; the fields are explained in `shaders/channel_sums.wgsl`.

@@ -3,7 +3,7 @@
 use super::block::Block;
 use super::recording::Recording;
 use crate::error::{Error, Result};
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Shader, host, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Shader, params, wgsl};
 use crate::graph::{Graph, ParamId, TensorId};
 
 params! {

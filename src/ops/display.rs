@@ -1,7 +1,7 @@
 //! A grid of pictures as a canvas's pixels: `shaders/display.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 
 params! {
     /// The grid; the fields are explained in `shaders/display.wgsl`.

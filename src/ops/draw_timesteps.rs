@@ -1,7 +1,7 @@
 //! The timesteps of a training batch: `shaders/draw_timesteps.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 
 params! {
     /// Sizes of a draw; the fields are explained in `shaders/draw_timesteps.wgsl`.

@@ -3,7 +3,7 @@
 use super::block::concatenated;
 use super::recording::Recording;
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Shader, host, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Shader, params, wgsl};
 use crate::graph::TensorId;
 
 params! {

@@ -2,7 +2,7 @@
 
 use super::store::{Array, ParameterStore};
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
+use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 
 params! {
     /// Sizes of a norm; the fields are explained in `shaders/gradient_norm.wgsl`.

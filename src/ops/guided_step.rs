@@ -3,7 +3,7 @@
 use super::chain::Picture;
 use super::p_sample::{self, PSample, ReverseStep, StepBuffers};
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, wgsl};
 use crate::spec::DiffusionSpec;
 
 /// `shaders/guided_step.wgsl`.

@@ -2,7 +2,7 @@
 
 use super::chain::Picture;
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 
 params! {
     /// Sizes of a chain; the fields are explained in `shaders/inpaint.wgsl`.

@@ -3,7 +3,7 @@
 use super::backward::Backward;
 use super::linear::blocks;
 use crate::error::Result;
-use crate::gpu::{Binding, KernelKey, Params, Shader, host, params, wgsl};
+use crate::gpu::{Binding, KernelKey, Params, Shader, params, wgsl};
 use crate::graph::{Affine, TensorId};
 
 params! {

@@ -1,7 +1,7 @@
 //! Batched matrix products: `shaders/matmul.wgsl` (GPUs) and `matmul_texel.wgsl` (CPU adapters).
 
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Recorder, Shader, Tile, host, params, wgsl};
+use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Recorder, Shader, Tile, params, wgsl};
 
 params! {
     /// Sizes of a batched product; the fields are explained in `shaders/include/matmul_tile.wgsl`.

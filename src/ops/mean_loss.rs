@@ -1,7 +1,7 @@
 //! From sums to losses: `shaders/mean_loss.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 
 params! {
     /// Sizes of a batch's losses; the fields are explained in `shaders/mean_loss.wgsl`.

@@ -5,6 +5,19 @@
 //!
 //! [`Graph`]: crate::graph::Graph
 
+/// The host functions of a shader's entry points, in their order: `ops::host::$file::$kernel`.
+#[cfg(feature = "processor")]
+macro_rules! host {
+    ($($file:ident::$kernel:ident),*) => { &[$($crate::ops::host::$file::$kernel),*] };
+}
+/// A build without processors has no host kernels.
+#[cfg(not(feature = "processor"))]
+macro_rules! host {
+    ($($file:ident::$kernel:ident),*) => {
+        &[]
+    };
+}
+
 #[cfg(feature = "train")]
 mod accumulate;
 #[cfg(feature = "train")]

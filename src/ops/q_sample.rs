@@ -2,7 +2,7 @@
 
 use super::chain::Picture;
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 use crate::rng::Stream;
 
 params! {

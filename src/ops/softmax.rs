@@ -1,7 +1,7 @@
 //! Softmax over rows and its gradient: `shaders/softmax.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 
 params! {
     /// Sizes of a softmax; the fields are explained in `shaders/softmax.wgsl`.

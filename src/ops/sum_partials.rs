@@ -1,7 +1,7 @@
 //! Partial sums added up in their order: `shaders/sum_partials.wgsl`.
 
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, host, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Recorder, Shader, params, wgsl};
 
 params! {
     /// Sizes of the sums; the fields are explained in `shaders/sum_partials.wgsl`.

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 use super::recording::Recording;
 use crate::error::{Error, Result, decimal};
-use crate::gpu::{Binding, KernelKey, Params, Shader, host, params, wgsl};
+use crate::gpu::{Binding, KernelKey, Params, Shader, params, wgsl};
 use crate::graph::TensorId;
 
 params! {

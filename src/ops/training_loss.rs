@@ -5,7 +5,7 @@ use std::f64::consts::LN_2;
 use super::mean_loss::{self, MeanLoss};
 use crate::diffusion::loss::{self, bound_scale, loss_coefficients};
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, Buffer, GpuContext, KernelKey, Params, Recorder, Shader, host, params, wgsl};
+use crate::gpu::{Arg, Binding, Buffer, GpuContext, KernelKey, Params, Recorder, Shader, params, wgsl};
 use crate::graph::Tensor;
 use crate::spec::{DiffusionSpec, LossType};
 

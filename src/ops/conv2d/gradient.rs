@@ -9,7 +9,7 @@
 use super::{CONV2D_WEIGHT_GRADIENT_MATRICES, matrices};
 use super::{Conv2d, Convolution, blocks, texel_tile_quads, weight_quads, winograd};
 use crate::error::Result;
-use crate::gpu::{Binding, Buffer, KernelKey, Params, Shader, Tile, host, params, wgsl};
+use crate::gpu::{Binding, Buffer, KernelKey, Params, Shader, Tile, params, wgsl};
 use crate::graph::{self, TensorId};
 use crate::ops::backward::Backward;
 use crate::ops::block::Block;

@@ -47,7 +47,7 @@ pub(crate) use winograd::{forward_shapes, shapes, transformed_bytes};
 use super::block::Block;
 use super::recording::{Operand, Recording, TexelScratch};
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, Buffer, ConvShape, KernelKey, Params, Shader, Tile, host, params, wgsl};
+use crate::gpu::{Arg, Binding, Buffer, ConvShape, KernelKey, Params, Shader, Tile, params, wgsl};
 use crate::graph::{self, Graph};
 
 params! {

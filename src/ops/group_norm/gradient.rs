@@ -4,7 +4,7 @@
 
 use super::{Settings, block, positions, sizes};
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, KernelKey, Params, Shader, host, params, wgsl};
+use crate::gpu::{Arg, Binding, KernelKey, Params, Shader, params, wgsl};
 use crate::graph::TensorId;
 use crate::ops::backward::Backward;
 

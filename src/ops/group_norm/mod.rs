@@ -13,7 +13,7 @@ pub(crate) use gradient::{GroupNormGradient, GroupNormParameters};
 use super::block::{Block, concatenated};
 use super::recording::Recording;
 use crate::error::Result;
-use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Shader, host, params, wgsl};
+use crate::gpu::{Arg, Binding, Buffer, KernelKey, Params, Shader, params, wgsl};
 use crate::graph::{Affine, Graph, Segment, TensorId};
 
 params! {
