@@ -97,6 +97,8 @@ web() {
   rm -rf target/dist.new
   mkdir -p target/dist.new
   cp -R web/. target/dist.new/
+  # What a script that makes pictures needs is none of the page's.
+  rm -rf target/dist.new/models/*/node_modules
   cp "$out/ddpm.js" "$out/ddpm_bg.wasm" target/dist.new/
   if [ -n "$minify" ]; then
     minify_js target/dist.new
