@@ -27,5 +27,5 @@ fn recipes_are_runs_of_networks_for_a_page() {
         names.push(name);
     }
     names.sort();
-    assert_eq!(names, ["cifar10", "fashion-mnist", "mnist"]);
+    assert_eq!(names, ["cifar10", "fashion-mnist", "mnist", "pixel-faces"]);
 }
