@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The one script: ./build.sh serve [PORT] | test | web | check | bench [OPTIONS]. Each sets up what it needs; safe to run twice.
+# The one script: ./build.sh serve [PORT] | test | web | check | soak | bench [OPTIONS]. Each sets up what it needs; safe to run twice.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -288,6 +288,18 @@ check() {
   say "all checked"
 }
 
+# What takes too long for every test: all repetitions of kills and stops, and the kernels on each vector unit of this processor.
+soak() {
+  need_rust
+  need_test_tools
+  local level
+  for level in plain avx2 avx512 neon; do
+    # A processor that lacks one says so; its kernels are then another machine's to test.
+    DDPM_SIMD=$level cargo test --test native -- kernels:: || say "not passed with DDPM_SIMD=$level"
+  done
+  DDPM_SOAK=1 cargo test --test native -- cli::train::stops cli::eval
+}
+
 bench() {
   need_rust
   cargo bench --bench unet -- "$@"
@@ -298,6 +310,7 @@ case "${1:-}" in
   test) run_tests ;;
   web) web ;;
   check) check ;;
+  soak) soak ;;
   bench) bench "${@:2}" ;;
-  *) die "which of: serve [PORT], test, web, check, bench [OPTIONS]?" ;;
+  *) die "which of: serve [PORT], test, web, check, soak, bench [OPTIONS]?" ;;
 esac

@@ -10,9 +10,10 @@
 //!    normals); in a page also `js`, the browser's JSON and numbers
 //! 1. [`schedule`] (β, ᾱ and the numbers of every reverse step, in f64), [`diffusion`] (the equations, on the host),
 //!    [`dataset`] (pictures to train on, and their order)
-//! 2. [`gpu`]: the device, buffers, kernels, recorded plans, readback
+//! 2. [`gpu`]: devices (what wgpu reaches, or this computer's processor), buffers, kernels, recorded plans, readback
 //! 3. [`graph`]: what a network is, with no GPU in it; [`graph::unet`] describes the U-Net once
-//! 4. [`ops`]: one file an operation, each the host's half of the shader of the same name; [`ops::Network`] turns a
+//! 4. [`ops`]: one file an operation, each the host's half of the shader of the same name, and in `ops/host/` what a processor
+//!    calls in the shader's place; [`ops::Network`] turns a
 //!    graph into a plan, [`ops::TrainingNetwork`] into one there and one back
 //! 5. [`checkpoint`]: Hugging Face diffusers folders and single files, read and written
 //! 6. [`sampler`]: Algorithm 2, DDIM both ways and Langevin dynamics on the GPU, from noise or from pictures; [`train`]:
@@ -48,8 +49,6 @@
 //! # Numbers
 //! Pictures are in \[−1, 1\] and `[N, C, H, W]` at every public edge; `t` is 0-based: x_t has t + 1 steps of noise. Noise
 //! is a function of (seed, stream, t, sample, element), so one seed is one picture whatever the batch and the adapter.
-//!
-//! Not here yet: f16 arithmetic.
 //!
 //! [arXiv 2006.11239]: https://arxiv.org/abs/2006.11239
 #![warn(missing_docs)]
