@@ -12,6 +12,7 @@ use super::compare::{assert_fails, assert_max_abs};
 use super::fixtures;
 use super::gpu::{block_on, cpu, devices, gpu};
 use super::normality::assert_standard_normal;
+use super::rng::STREAMS;
 
 /// Blocks of four that are drawn for the statistics: a million normals.
 const BLOCKS: u32 = 1 << 18;
@@ -79,18 +80,6 @@ fn draw(seed: u64, stream: u32, t: u32, sample: u32, count: u32) -> (Vec<u32>, V
     recorder.finish().submit(gpu());
     (block_on(gpu().read(&words)).expect("words"), block_on(gpu().read(&normals)).expect("normals"))
 }
-
-/// Every stream of noise.
-const STREAMS: [Stream; 8] = [
-    Stream::InitialNoise,
-    Stream::ReverseNoise,
-    Stream::ForwardNoise,
-    Stream::Timestep,
-    Stream::Dropout,
-    Stream::DataOrder,
-    Stream::InitialWeights,
-    Stream::LabelDropout,
-];
 
 /// The same normals as a picture of noise: the kernel that draws x_T.
 fn draw_x_t(gpu: &GpuContext, seed: u64, stream: u32, t: u32, sample: u32, count: u32) -> Vec<f32> {

@@ -7,7 +7,8 @@ use super::compare::{assert_fails, assert_max_abs};
 use super::fixtures;
 use super::normality::assert_standard_normal;
 
-const STREAMS: [Stream; 8] = [
+/// Every stream of noise.
+pub const STREAMS: [Stream; 8] = [
     Stream::InitialNoise,
     Stream::ReverseNoise,
     Stream::ForwardNoise,

@@ -1,12 +1,10 @@
 //! Host half of `shaders/include/philox.wgsl`: [`crate::rng::philox4x32_10`] of many counters side by side, which vectors like.
 
 use crate::ops::chain::Chain;
+use crate::rng::{KEY_INCREMENTS, MULTIPLIERS};
 
 /// Counters that are taken through the rounds together: enough that one's multiplications hide another's.
 pub const BLOCKS: usize = 16;
-
-const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-const KEY_INCREMENTS: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
 /// Key and counter of one sample's elements, but for the block.
 #[derive(Clone, Copy, Debug)]
